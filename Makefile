@@ -1,0 +1,52 @@
+# Every target sets up what it needs; `make` alone prints this list.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+REPORT ?=
+JSON ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench bench-observer up down lock clean
+
+help:  ## print this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+setup: $(STAMP)  ## build .venv from the hashed lock and install driftloop into it
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "driftloop needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": install one and say make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# A type checker cannot see through the editable import hook: it reads the sources through these links.
+	@rm -rf $(VENV)/typing && mkdir -p $(VENV)/typing/driftloop
+	@for f in schemas detectors streams artefacts retrainer client console; do ln -s ../../../$$f $(VENV)/typing/driftloop/$$f; done
+	@touch $@
+
+demo: setup  ## the whole loop on a year of flights (REPORT=file.json writes the figures)
+	$(BIN)/driftloop demo $(if $(REPORT),--report $(REPORT))
+
+test: setup  ## all tests, on a real broker that the run starts itself
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: setup  ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/mypy -p driftloop
+
+bench: bench-observer  ## every benchmark
+
+bench-observer: setup  ## the observer against a stock Faust agent (JSON=file writes the figures)
+	$(BIN)/python benchmarks/observer.py $(if $(JSON),--json $(JSON))
+
+up: setup  ## start a broker, create the topics, start observer, judge and retrainer in the background
+	$(BIN)/driftloop up
+
+down: setup  ## stop what `make up` has started
+	$(BIN)/driftloop down
+
+lock:  ## resolve the requirements anew (needs uv)
+	uv pip compile pyproject.toml --extra demo --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
+
+clean:  ## remove the virtual environment and build leftovers
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

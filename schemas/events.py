@@ -1,0 +1,315 @@
+"""What is said on the topics: one frozen record an event, past tense; the .avsc of the same name is its wire form.
+
+Times are seconds since the epoch (UTC) as a float, always event time, never the clock of a machine.
+A prediction is not here: its schema is generated from the model's specification (prediction.py).
+Field names here and in the .avsc files are the same; a test compares them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Label = str | float | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """The outcome of one prediction, once known. The record's key is the prediction id."""
+
+    event_time: float
+    model: str
+    label: Label
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeMarker:
+    """A producer's word that it sends nothing earlier than ``event_time`` any more.
+
+    Written to every partition of predictions and ground truth, without a key. It moves the watermark of a quiet
+    partition and says nothing else.
+    """
+
+    event_time: float
+    producer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """A sparse histogram: ``counts[i]`` events in bin ``bins[i]``; bins ascending, counts above zero."""
+
+    name: str
+    bins: tuple[int, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """Cumulative partial sums of one (model, version, role, spec, pane, partition, kind, bucket).
+
+    A later pane of the same key replaces the earlier one; panes of different keys add up.
+    kind ``features``: all predictions of the pane; bucket -1.
+    kind ``labels``: the labelled pairs whose label delay fell into delay bucket ``bucket``.
+    ``emitted_at`` is the instant of event time at which it was due; ``revision`` counts corrections, from 0.
+    Offsets are the first and last source offset counted here, -1 where none.
+    """
+
+    model: str
+    version: str
+    role: str
+    spec: str
+    pane_start: float
+    pane_seconds: float
+    partition: int
+    kind: str
+    bucket: int
+    emitted_at: float
+    revision: int
+    predictions_first_offset: int
+    predictions_last_offset: int
+    truths_first_offset: int
+    truths_last_offset: int
+    counts: dict[str, int] = field(default_factory=dict)
+    sums: dict[str, float] = field(default_factory=dict)
+    histograms: tuple[Bins, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the observer has come in one source partition. Written to every partition of the panes topic,
+    behind the panes of the same checkpoint. Watermarks are -inf until something was seen."""
+
+    partition: int
+    partitions: int
+    predictions_watermark: float
+    truths_watermark: float
+    predictions_offset: int
+    truths_offset: int
+    caught_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A measured value with a 95 % interval; ``count`` rows stand behind it."""
+
+    value: float
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureDrift:
+    """How far one feature is from its reference in one window. ``effect`` in ``unit`` (sd, or Cohen's w)."""
+
+    feature: str
+    kind: str
+    count: int
+    missing: float
+    unseen: float
+    psi: float
+    js: float
+    effect: float
+    unit: str
+    log_evidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class TestState:
+    """A sequential test after this window: it alarms when ``statistic`` reaches ``threshold``."""
+
+    name: str
+    statistic: float
+    threshold: float
+    steps: int
+    alarmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetRange:
+    """Offsets first..last (both included) of one partition of the topic that topics.py calls ``topic``."""
+
+    topic: str
+    partition: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowMeasured:
+    """One window of event time, measured. A higher ``revision`` of the same window replaces the lower one.
+
+    ``closing``: features (the predictions are complete), provisional (labels so far), labels (the horizon has
+    passed: final). ``as_of`` is the judge's frontier when it was measured: nothing later than it was used.
+    ``totals`` (of the model, all versions, as of then): predictions, labelled, never_labelled, orphans, duplicates,
+    amendments, too_late. ``open_incidents`` are ids of incidents open as of then.
+    ``status``: OK, WARNING, DRIFT or UNKNOWN, with ``status_reason``.
+    """
+
+    model: str
+    version: str
+    role: str
+    spec: str
+    reference: str
+    window_start: float
+    window_seconds: float
+    closing: str
+    revision: int
+    as_of: float
+    status: str
+    status_reason: str
+    predictions: int
+    labelled: int
+    coverage: float | None
+    expected_final_coverage: float | None
+    metrics: dict[str, Estimate] = field(default_factory=dict)
+    features: tuple[FeatureDrift, ...] = ()
+    tests: tuple[TestState, ...] = ()
+    open_incidents: tuple[str, ...] = ()
+    totals: dict[str, int] = field(default_factory=dict)
+    offsets: tuple[OffsetRange, ...] = ()
+    partitions_idle: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DriftDetected:
+    """A sequential test has reached its threshold. Below the effect floor, ``paging`` is false: recorded only."""
+
+    model: str
+    version: str
+    spec: str
+    as_of: float
+    window_start: float
+    window_seconds: float
+    detector: str
+    feature: str
+    statistic: float
+    threshold: float
+    effect: float
+    unit: str
+    paging: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentChanged:
+    """An incident was opened, updated or resolved (``change``). ``evidence`` is ranked, strongest first."""
+
+    model: str
+    version: str
+    spec: str
+    incident: str
+    kind: str
+    change: str
+    opened_at: float
+    as_of: float
+    summary: str
+    evidence: tuple[DriftDetected, ...] = ()
+    offsets: tuple[OffsetRange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetVersion:
+    """What a model was trained on: source offset ranges, the rows' canonical sha256, and their span in event time."""
+
+    rows: int
+    sha256: str
+    from_time: float
+    to_time: float
+    offsets: tuple[OffsetRange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecorded:
+    """One entry of the retrainer's log; its state is rebuilt from these alone.
+
+    ``kind``: evaluated, started, trained, gated, published, promoted, rejected, failed.
+    ``run`` is empty for an evaluation that said no. ``inputs`` and ``thresholds`` are what it was decided on.
+    """
+
+    model: str
+    kind: str
+    as_of: float
+    run: str
+    trigger: str
+    accepted: bool
+    reason: str
+    version: str = ""
+    inputs: dict[str, float] = field(default_factory=dict)
+    thresholds: dict[str, float] = field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)
+    dataset: DatasetVersion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPublished:
+    """The signed manifest of a published model. ``signature`` covers every other field (artefacts/signature.py)."""
+
+    model: str
+    version: str
+    uri: str
+    sha256: str
+    size_bytes: int
+    as_of: float
+    trainer: str
+    run: str
+    parent: str
+    libraries: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    dataset: DatasetVersion | None = None
+    key_id: str = ""
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentChanged:
+    """The full deployment of one model, each time it changes. Versions are empty where there is none."""
+
+    model: str
+    champion: str
+    champion_since: float
+    previous: str
+    challenger: str
+    as_of: float
+    run: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorApplied:
+    """A compiled monitor specification (canonical JSON) became the live one of its model. ``spec`` is its hash."""
+
+    model: str
+    spec: str
+    specification: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceBuilt:
+    """Baselines of a model (canonical JSON) for the bin edges of ``spec``. ``reference`` is its hash."""
+
+    model: str
+    spec: str
+    reference: str
+    baselines: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaRegistered:
+    """A writer's schema (canonical JSON), under its CRC-64-AVRO fingerprint (16 hex digits)."""
+
+    fingerprint: str
+    schema: str
+    model: str
+    spec: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandGiven:
+    """A person's word: retrain, approve, reject, silence, rollback; with who and why."""
+
+    model: str
+    command: str
+    author: str
+    reason: str
+    as_of: float
+    arguments: dict[str, str] = field(default_factory=dict)
