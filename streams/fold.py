@@ -1,0 +1,122 @@
+"""The seam between the pure core and Kafka: what a partition's fold is given, and what it gives back.
+
+    records -> fold.absorb -> ... -> fold.collect -> one transaction (state records, outputs, source offsets)
+
+The transport (streams/transport) owns everything about Kafka; a fold owns everything about meaning. A test drives a
+fold from a list with the same calls, and gets the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from driftloop.schemas.catalogue import Catalogue
+
+HEADER_PREFIX = b"header"
+"""State keys that begin so belong to the transport (source offsets, topic ids); a fold never sees or writes one."""
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecords:
+    """Records of one partition of one source topic, in offset order; offsets may have holes.
+
+    ``topic`` is the full name; the lists have one entry a record, ``timestamps_ms`` are Kafka's. ``lag``: records
+    of this partition that were readable when these were fetched and are still behind them; 0: caught up.
+    **It may be empty**: after a restore the transport hands over one empty ``SourceRecords`` a source topic, so that
+    a fold knows how far behind it is (and of partitions in which nothing was ever written).
+    """
+
+    topic: str
+    partition: int
+    offsets: Sequence[int]
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    timestamps_ms: Sequence[int]
+    headers: Sequence[Headers]
+    lag: int
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+
+class Output(NamedTuple):
+    """One record to write. ``topic``: full name. ``partition`` None: murmur2 of the key, as Kafka's Java client."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp_ms: int | None = None
+
+
+class Changes(NamedTuple):
+    """What one checkpoint writes. ``state``: record by key, None deletes it. ``outputs`` are in order."""
+
+    state: Mapping[bytes, bytes | None]
+    outputs: Sequence[Output]
+
+
+class PartitionFold(Protocol):
+    """The state of one partition number over all (co-partitioned) sources of a service. Pure: no clock, no Kafka.
+
+    An exception out of a fold is a bug and ends the worker: what is wrong with a record is the fold's to handle.
+    """
+
+    @property
+    def due(self) -> bool:
+        """Something should be published at once (a watermark has passed an instant). Read after every absorb."""
+        ...
+
+    def absorb(self, records: SourceRecords) -> None:
+        """Take records in. Each offset comes exactly once a topic, ascending, across restarts too."""
+        ...
+
+    def collect(self) -> Changes:
+        """All state records changed and all outputs since the last collect, which are then forgotten.
+
+        They are written in one transaction. Should that abort, the fold is thrown away and made anew from the state
+        as it was at the last transaction that was committed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FoldContext:
+    """What a fold may look up. ``catalogue`` was read to its end before the first fold was made.
+
+    ``refresh`` reads what has been published since (some milliseconds): call it when a record names a model or a
+    schema that the catalogue does not know, at most once a batch.
+    """
+
+    catalogue: Catalogue
+    refresh: Callable[[], None]
+    partitions: int
+    topic: Callable[[str], str]
+    """Full name of a topic by its short one."""
+
+
+FoldFactory = Callable[[int, dict[bytes, bytes], FoldContext], PartitionFold]
+"""(partition, restored state records, context) -> fold. ConfigError: the state was written by a foreign layout.
+It is called in a thread of the transport's while other partitions are at work: it must share nothing with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A stream processor: names are the short ones of schemas/topics.py.
+
+    ``sources`` are co-partitioned; ``state`` has as many partitions as they; ``writes`` are all topics that outputs
+    go to. ``layout`` is the version of the fold's state records: a state of another layout is refused.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    state: str
+    writes: tuple[str, ...]
+    make_fold: FoldFactory = field(repr=False)
+    layout: int = 1
