@@ -1,0 +1,192 @@
+"""The whole loop as real processes of the command line, and what its topics say, for the tests of this folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+from driftloop.client.producer import Producer
+from driftloop.schemas import codec
+from driftloop.schemas.events import DecisionRecorded, WindowMeasured
+from driftloop.schemas.settings import Settings
+
+from .world import Loan, World
+
+SPECIFICATION = Path(__file__).with_name("loans.toml")
+MODEL = "loans"
+
+
+class Loop:
+    """Observer, judge and retrainer of one prefix. ``kill`` and ``start`` may be called at any moment."""
+
+    def __init__(self, settings: Settings, logs: Path) -> None:
+        self.settings = settings
+        self.logs = logs
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("DRIFTLOOP_")} | {
+            "DRIFTLOOP_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+            "DRIFTLOOP_PREFIX": settings.prefix,
+            "DRIFTLOOP_PARTITIONS": str(settings.partitions),
+            "DRIFTLOOP_STATE": str(settings.state_folder),
+            "DRIFTLOOP_SESSION_SECONDS": "3",
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def command(self, *arguments: str) -> str:
+        """Run one command of ours to its end; its output. A failure shows all it said."""
+        done = subprocess.run(
+            [sys.executable, "-m", "driftloop.console", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, (
+            f"driftloop {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+        return done.stdout
+
+    def start(self, *services: str) -> None:
+        for service in services:
+            with (self.logs / f"{service}.log").open("ab") as log:
+                self.processes[service] = subprocess.Popen(
+                    [sys.executable, "-m", "driftloop.console", service],
+                    env=self.environment,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+
+    def kill(self, service: str) -> None:
+        """kill -9, of the service and of whatever it had started."""
+        process = self.processes.pop(service)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+    def stop(self) -> dict[str, int]:
+        """SIGTERM to all; their exit codes."""
+        for process in self.processes.values():
+            process.terminate()
+        codes = {}
+        for service, process in self.processes.items():
+            try:
+                codes[service] = process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                codes[service] = process.wait(10)
+        self.processes.clear()
+        return codes
+
+    def check_alive(self) -> None:
+        for service, process in self.processes.items():
+            if process.poll() is not None:
+                tail = (self.logs / f"{service}.log").read_text(errors="replace")[-3000:]
+                raise AssertionError(f"{service} ended with {process.returncode}:\n{tail}")
+
+    def read(self, short: str) -> list[Any]:
+        """Every event on a topic of ours now, in order within a partition, as read_committed shows it."""
+        return [codec.decode(value) for _, value in self.read_raw(short) if value]
+
+    def read_raw(self, short: str) -> list[tuple[Any, bytes | None]]:
+        consumer = Consumer(
+            self.settings.confluent(
+                group_id=f"{self.settings.prefix}-test-reader",
+                isolation_level="read_committed",
+                enable_auto_commit=False,
+                enable_partition_eof=True,
+                auto_offset_reset="earliest",
+            )
+        )
+        try:
+            topic = self.settings.topic(short)
+            partitions = list(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+            consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
+            found, open_partitions = [], set(partitions)
+            while open_partitions:
+                for message in consumer.consume(500, 0.2):
+                    if message.error():
+                        open_partitions.discard(message.partition())
+                    else:
+                        found.append((message, message.value()))
+            return found
+        finally:
+            consumer.close()
+
+    def wait(self, what: str, condition: Callable[[], Any], seconds: float = 90) -> Any:
+        """The first true answer of ``condition``; a process that dies meanwhile, or the deadline, ends the test."""
+        deadline = time.monotonic() + seconds
+        while not (answer := condition()):
+            self.check_alive()
+            if time.monotonic() > deadline:
+                logs = "\n".join(
+                    f"-- {p.name}\n{p.read_text(errors='replace')[-2000:]}" for p in self.logs.glob("*.log")
+                )
+                raise AssertionError(f"waited {seconds} s for {what}\n{logs}")
+            time.sleep(0.1)  # between two looks at a topic, not for time to pass
+        return answer
+
+
+@contextmanager
+def running(settings: Settings, logs: Path) -> Iterator[Loop]:
+    loop = Loop(settings, logs)
+    try:
+        yield loop
+    finally:
+        for service in list(loop.processes):
+            loop.kill(service)
+
+
+def publish(settings: Settings, loans: Iterable[Loan], until: float) -> None:
+    """Predictions and truths in the order of event time, then the word that nothing before ``until`` will come."""
+    steps: list[tuple[float, int, Loan]] = []
+    for loan in loans:
+        steps.append((loan.event_time, 0, loan))
+        if loan.label is not None:
+            steps.append((loan.known_at, 1, loan))
+    steps.sort(key=lambda step: step[:2])
+    with Producer(MODEL, settings, version="v1") as producer:
+        for when, what, loan in steps:
+            if what == 0:
+                producer.predicted(
+                    loan.features,
+                    loan.score,
+                    event_time=when,
+                    prediction_id=loan.prediction_id,
+                    version=loan.version,
+                    role=loan.role,
+                )
+            else:
+                producer.observed(loan.prediction_id, loan.label, event_time=when)
+        producer.tick(until)
+        assert producer.flush(30) == 0
+        assert (producer.failed, producer.dropped) == (0, 0)
+
+
+def prepare(loop: Loop, world: World) -> None:
+    """Specification, history, reference; then the three services, and the first model from the history."""
+    loop.command("monitor", "apply", str(SPECIFICATION))
+    history = [loan for loan in world.loans if loan.role == "history"]
+    publish(loop.settings, history, world.live_from)
+    loop.command("reference", "build", MODEL, "--role", "history")
+
+
+def final_windows(events: list[WindowMeasured]) -> dict[tuple[float, str], WindowMeasured]:
+    """The last revision of every window, by its start and version."""
+    last: dict[tuple[float, str], WindowMeasured] = {}
+    for window in events:
+        key = (window.window_start, window.version)
+        if key not in last or window.revision >= last[key].revision:
+            last[key] = window
+    return last
+
+
+def ended_runs(decisions: list[DecisionRecorded]) -> list[DecisionRecorded]:
+    return [d for d in decisions if d.kind in ("promoted", "rejected", "failed")]
