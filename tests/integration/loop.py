@@ -22,6 +22,8 @@ from .world import Loan, World
 
 SPECIFICATION = Path(__file__).with_name("loans.toml")
 MODEL = "loans"
+Step = tuple[float, bool, Loan]
+"""Event time, is it a truth, whose."""
 
 
 class Loop:
@@ -144,17 +146,21 @@ def running(settings: Settings, logs: Path) -> Iterator[Loop]:
             loop.kill(service)
 
 
-def publish(settings: Settings, loans: Iterable[Loan], until: float) -> None:
-    """Predictions and truths in the order of event time, then the word that nothing before ``until`` will come."""
-    steps: list[tuple[float, int, Loan]] = []
-    for loan in loans:
-        steps.append((loan.event_time, 0, loan))
-        if loan.label is not None:
-            steps.append((loan.known_at, 1, loan))
+def steps_of(world: World) -> tuple[list[Step], list[Step]]:
+    """Every record the world's loans cause, in the order of event time: those before it goes live, and the rest."""
+    steps: list[Step] = [(loan.event_time, False, loan) for loan in world.loans]
+    steps += [(loan.known_at, True, loan) for loan in world.loans if loan.label is not None]
     steps.sort(key=lambda step: step[:2])
+    return [s for s in steps if s[0] < world.live_from], [s for s in steps if s[0] >= world.live_from]
+
+
+def publish(settings: Settings, steps: Iterable[Step], until: float) -> None:
+    """These records in their order, then the word that nothing before ``until`` will come."""
     with Producer(MODEL, settings, version="v1") as producer:
-        for when, what, loan in steps:
-            if what == 0:
+        for when, is_truth, loan in steps:
+            if is_truth:
+                producer.observed(loan.prediction_id, loan.label, event_time=when)
+            else:
                 producer.predicted(
                     loan.features,
                     loan.score,
@@ -163,18 +169,15 @@ def publish(settings: Settings, loans: Iterable[Loan], until: float) -> None:
                     version=loan.version,
                     role=loan.role,
                 )
-            else:
-                producer.observed(loan.prediction_id, loan.label, event_time=when)
         producer.tick(until)
         assert producer.flush(30) == 0
         assert (producer.failed, producer.dropped) == (0, 0)
 
 
 def prepare(loop: Loop, world: World) -> None:
-    """Specification, history, reference; then the three services, and the first model from the history."""
+    """Specification, history and reference, as an operator would set them up."""
     loop.command("monitor", "apply", str(SPECIFICATION))
-    history = [loan for loan in world.loans if loan.role == "history"]
-    publish(loop.settings, history, world.live_from)
+    publish(loop.settings, steps_of(world)[0], world.live_from)
     loop.command("reference", "build", MODEL, "--role", "history")
 
 

@@ -11,7 +11,7 @@ import pytest
 from driftloop.schemas.events import DecisionRecorded, WindowMeasured
 from driftloop.schemas.settings import Settings
 
-from .loop import MODEL, Loop, ended_runs, final_windows, prepare, publish, running
+from .loop import MODEL, Loop, ended_runs, final_windows, prepare, publish, running, steps_of
 from .world import DAY, World, expected_windows, make_world
 
 SERVICES = ("observer", "judge", "retrainer")
@@ -45,7 +45,6 @@ def live_slice(loop: Loop, world: World) -> None:
 @pytest.mark.kafka
 def test_kills_at_random_moments_change_no_window_and_no_decision(settings: Settings, tmp_path: Path) -> None:
     world = make_world(seed=5, days=24, change_day=13)
-    live = [loan for loan in world.loans if loan.role == "champion"]
     end = world.end + 2 * DAY
     results = {}
     for name in ("undisturbed", "killed"):
@@ -58,9 +57,9 @@ def test_kills_at_random_moments_change_no_window_and_no_decision(settings: Sett
             loop.command("topics", "apply")
             live_slice(loop, world)
             if name == "undisturbed":
-                publish(here, live, end)
+                publish(here, steps_of(world)[1], end)
             else:
-                publish_between_kills(loop, world, live, end)
+                publish_between_kills(loop, world, end)
             loop.wait("everything", lambda loop=loop: everything_arrived(loop, world), 120)
             results[name] = told(loop)
             assert len([d for d in results[name][1] if d.kind == "promoted"]) >= 2
@@ -77,16 +76,16 @@ def test_kills_at_random_moments_change_no_window_and_no_decision(settings: Sett
         assert window.metrics["log_loss"].value == pytest.approx(truth["log_loss"], abs=1e-9)
 
 
-def publish_between_kills(loop: Loop, world: World, live: list, end: float) -> None:
-    """The same records in eight parts, and a service killed with -9 around every one of them, then started again."""
+def publish_between_kills(loop: Loop, world: World, end: float) -> None:
+    """The same records in eight parts, and a service killed with -9 behind every one of them, then started again."""
     rng = random.Random(7)
     victims = [*SERVICES, *SERVICES, *rng.sample(SERVICES, 2)]
     rng.shuffle(victims)
-    cuts = [world.live_from + (world.end - world.live_from) * i / len(victims) for i in range(1, len(victims) + 1)]
-    start = world.live_from
-    for victim, cut in zip(victims, cuts, strict=True):
-        publish(loop.settings, [x for x in live if start <= x.event_time < cut], end if cut == cuts[-1] else start)
-        start = cut
+    steps = steps_of(world)[1]
+    size = len(steps) // len(victims) + 1
+    for i, victim in enumerate(victims):
+        part = steps[i * size : (i + 1) * size]
+        publish(loop.settings, part, end if i == len(victims) - 1 else part[-1][0])
         time.sleep(rng.random() * 1.5)  # the moment of the kill: anywhere in the work just given
         loop.kill(victim)
         loop.start(victim)

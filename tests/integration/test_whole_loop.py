@@ -10,7 +10,7 @@ from driftloop.client import follow
 from driftloop.schemas.events import DecisionRecorded, IncidentChanged, WindowMeasured
 from driftloop.schemas.settings import Settings
 
-from .loop import MODEL, ended_runs, final_windows, prepare, publish, running
+from .loop import MODEL, ended_runs, final_windows, prepare, publish, running, steps_of
 from .world import DAY, expected_windows, make_world
 
 
@@ -37,7 +37,7 @@ def test_a_stale_model_is_caught_rebuilt_published_and_picked_up(settings: Setti
             assert first.version == "v1"
 
             end = world.end + 2 * DAY
-            publish(settings, live, end)
+            publish(settings, steps_of(world)[1], end)
             last_day = world.end - DAY
             windows = loop.wait(
                 "the last day's final window",
