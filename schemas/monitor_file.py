@@ -1,0 +1,175 @@
+"""Compiling a monitor file: TOML in, a MonitorSpecification or a ConfigError with line, reason and example out.
+
+model = "loans"
+classes = ["repaid", "default"]      # the score is the probability of the second
+
+[features]
+amount = "numeric"
+grade = { kind = "categorical", categories = ["A", "B", "C"] }
+
+[time]
+horizon = "30 d"
+
+[alarms]
+budget = "1 per week"
+
+[retrain]
+mode = "automatic"
+trainer = "loans.training:train"
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import pairwise
+from typing import Any, Literal, cast
+
+from driftloop.schemas.specification import Feature, MonitorSpecification, RetrainPolicy
+from driftloop.schemas.toml_reader import Table, read_toml
+
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_TRAINER = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_BUDGET = re.compile(r"\s*(\d+(?:\.\d+)?) per (hour|day|week|month|year)\s*")
+_PERIODS = {"hour": 3_600.0, "day": 86_400.0, "week": 604_800.0, "month": 2_629_746.0, "year": 31_556_952.0}
+"""A month and a year are means of the Gregorian calendar."""
+_LATER_TASKS = {"multiclass": 4, "regression": 4}
+FEATURES_MOST = 1_000
+
+
+def compile_monitor(text: str, place: str) -> MonitorSpecification:
+    """The specification written in ``text``; ``place`` names the file. Errors: ConfigError, the first mistake."""
+    root = read_toml(text, place)
+    model = root.text("model", ..., 'model = "loans"')
+    if not _MODEL.fullmatch(model):
+        root.refuse("model", f"is {model!r}, not up to 100 letters, digits, dots, dashes", 'model = "loans"')
+    task = root.text("task", "binary", 'task = "binary"')
+    if task in _LATER_TASKS:
+        root.refuse("task", f"is {task!r}, which comes with issue {_LATER_TASKS[task]}", 'task = "binary"')
+    if task != "binary":
+        root.refuse("task", f"is {task!r}, not binary", 'task = "binary"')
+    classes = root.strings("classes", ..., 'classes = ["repaid", "default"]')
+    if len(classes) != 2:
+        root.refuse("classes", f"names {len(classes)} classes, not two", 'classes = ["repaid", "default"]')
+    features = _features(root.table("features", '[features]\n              amount = "numeric"', required=True))
+    time = _time(root.table("time", '[time]\n              horizon = "30 d"', required=True))
+    alarms = _alarms(root.table("alarms", '[alarms]\n              budget = "1 per week"'))
+    retrain = _retrain(root.table("retrain", '[retrain]\n              mode = "observe"'))
+    root.done()
+    return MonitorSpecification(
+        model, "binary", (classes[0], classes[1]), features, retrain=retrain, **time, **alarms
+    )
+
+
+def _features(table: Table) -> tuple[Feature, ...]:
+    found: dict[str, Feature] = {}
+    for name in table.keys():  # noqa: SIM118 (a Table is no mapping)
+        feature = _feature(table, name)
+        other = next((f for f in found.values() if f.field == feature.field), None)
+        if other is not None:
+            table.refuse(name, f"would be {feature.field} on the wire, as {other.name} is", "rename one of the two")
+        found[name] = feature
+    if not 0 < len(found) <= FEATURES_MOST:
+        example = f'amount = "numeric"   (1 to {FEATURES_MOST} features)'
+        table.refuse("", f"has {len(found)} features", example)
+    return tuple(found.values())
+
+
+def _feature(table: Table, name: str) -> Feature:
+    if not name or len(name) > 200:
+        table.refuse(name, "is no name for a feature: 1 to 200 characters", 'amount = "numeric"')
+    field = "f_" + re.sub(r"[^A-Za-z0-9_]", "_", name)
+    if isinstance(table.get(name, ..., ""), str):
+        kind = table.one_of(name, ..., ("numeric", "categorical"), f'{name} = "numeric"')
+        return Feature(name, field, cast(Literal["numeric", "categorical"], kind))
+    own = table.table(name, f'{name} = "numeric"')
+    kind = own.one_of("kind", ..., ("numeric", "categorical"), 'kind = "numeric"')
+    if kind == "numeric":
+        feature = Feature(name, field, "numeric", edges=_edges(own))
+    else:
+        told = own.get("categories", None, "")
+        categories = None if told is None else own.strings("categories", ..., 'categories = ["A", "B"]')
+        feature = Feature(name, field, "categorical", categories=categories)
+    own.done()
+    return feature
+
+
+def _edges(table: Table) -> tuple[float, ...] | None:
+    example = "edges = [10, 20, 50]"
+    told = table.get("edges", None, example)
+    if told is None:
+        return None
+    if not isinstance(told, list) or not all(isinstance(e, int | float) and not isinstance(e, bool) for e in told):
+        table.refuse("edges", f"is {told!r}, not a list of numbers", example)
+    edges = tuple(float(e) for e in told)
+    if not all(math.isfinite(e) for e in edges) or any(a >= b for a, b in pairwise(edges)):
+        table.refuse("edges", "must be finite and ascend", example)
+    if len(edges) > 255:
+        table.refuse("edges", f"has {len(edges)} edges, more than 255", example)
+    return edges
+
+
+def _time(table: Table) -> dict[str, Any]:
+    pane = table.seconds("pane", "1 h", 'pane = "1 h"', low=1.0)
+    window = table.seconds("window", "1 d", 'window = "1 d"', low=1.0)
+    if window % pane or window < pane:
+        table.refuse("window", "is not a whole number of panes", 'pane = "1 h" and window = "1 d"')
+    offset = table.seconds("offset", "0 s", 'offset = "5 h"', low=0.0)
+    if offset >= window:
+        table.refuse("offset", "is not shorter than the window", 'offset = "5 h"')
+    found = {
+        "horizon_seconds": table.seconds("horizon", ..., 'horizon = "30 d"', low=1.0),
+        "disorder_seconds": table.seconds("disorder", "10 min", 'disorder = "10 min"', low=0.0),
+        "dedup_seconds": table.seconds("dedup", "1 d", 'dedup = "1 d"', low=0.0),
+        "pane_seconds": pane,
+        "window_seconds": window,
+        "offset_seconds": offset,
+        "idle_after_seconds": table.seconds("idle_after", "1 h", 'idle_after = "1 h"'),
+    }
+    table.done()
+    return found
+
+
+def _alarms(table: Table) -> dict[str, Any]:
+    example = 'budget = "1 per week"'
+    told = table.text("budget", "1 per week", example)
+    budget = _BUDGET.fullmatch(told)
+    if not budget or float(budget[1]) <= 0:
+        table.refuse(
+            "budget", f"is {told!r}, not a number of false alarms per hour, day, week, month or year", example
+        )
+    found = {
+        "budget_seconds": _PERIODS[budget[2]] / float(budget[1]),
+        "minimum_rows": table.whole("minimum_rows", 200, 1, 10**9, "minimum_rows = 200"),
+        "effect_psi": table.number("effect_psi", 0.02, 0.0, 10.0, "effect_psi = 0.02"),
+        "effect_sd": table.number("effect_sd", 0.05, 0.0, 10.0, "effect_sd = 0.05"),
+        "effect_error": table.number("effect_error", 0.01, 0.0, 1.0, "effect_error = 0.01"),
+    }
+    table.done()
+    return found
+
+
+def _retrain(table: Table) -> RetrainPolicy:
+    usual = RetrainPolicy()
+    mode = table.one_of("mode", "observe", ("observe", "propose", "automatic"), 'mode = "automatic"')
+    example = 'trainer = "loans.training:train"'
+    trainer = table.text("trainer", "" if mode == "observe" else ..., example)
+    if trainer and not _TRAINER.fullmatch(trainer):
+        table.refuse("trainer", f"is {trainer!r}, not module:function", example)
+    gate = table.one_of("gate", usual.gate, ("no_harm", "gain"), 'gate = "no_harm"')
+    policy = RetrainPolicy(
+        mode=cast(Any, mode),
+        trainer=trainer,
+        label_growth=table.number("label_growth", usual.label_growth, 1.01, 1_000.0, "label_growth = 1.35"),
+        minimum_labels=table.whole("minimum_labels", usual.minimum_labels, 1, 10**9, "minimum_labels = 1000"),
+        cooldown_seconds=table.seconds("cooldown", "1 d", 'cooldown = "1 d"', low=0.0),
+        runs_per_day=table.whole("runs_per_day", usual.runs_per_day, 1, 1_000, "runs_per_day = 2"),
+        rows_most=table.whole("rows_most", usual.rows_most, 10, 10**8, "rows_most = 50000"),
+        gate=cast(Any, gate),
+        holdout_seconds=table.seconds("holdout", "14 d", 'holdout = "14 d"', low=1.0),
+        seed=table.whole("seed", usual.seed, 0, 2**31 - 1, "seed = 1"),
+        time_limit_seconds=table.seconds("time_limit", "10 min", 'time_limit = "10 min"', low=1.0),
+        memory_limit_mb=table.whole("memory_limit_mb", usual.memory_limit_mb, 64, 10**7, "memory_limit_mb = 1024"),
+    )
+    table.done()
+    return policy

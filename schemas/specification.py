@@ -1,0 +1,215 @@
+"""The monitor specification of a model: what is watched, on which bins, when, and what may be done about it.
+
+A person writes TOML (monitor_file.py compiles it, with the mistakes told); what travels on the monitors topic is its
+canonical JSON. ``spec``, the hash of that, names it: panes of different specifications never add up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from driftloop.schemas.bins import delay_edges
+from driftloop.schemas.codec import canonical_json
+from driftloop.schemas.coder import Coder
+from driftloop.schemas.errors import BadRecord
+from numpy.typing import NDArray
+
+DAY_SECONDS = 86_400.0
+CATEGORIES_MOST = 64
+"""A reference keeps the most frequent ones; the rest is "other"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One input of the model. ``field`` is its name on the wire.
+
+    ``edges`` (numeric) and ``categories`` are None until a reference has been built or the file has told them.
+    """
+
+    name: str
+    field: str
+    kind: Literal["numeric", "categorical"]
+    edges: tuple[float, ...] | None = None
+    categories: tuple[str, ...] | None = None
+
+    @property
+    def bins(self) -> int:
+        """Bins of its histogram; 0 while the bins are not known.
+
+        numeric: len(edges) + 1, then one for missing. categorical: len(categories), other or unseen, missing.
+        """
+        known = self.edges if self.kind == "numeric" else self.categories
+        return 0 if known is None else len(known) + 2
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainPolicy:
+    """When a successor is trained, on what, and what it must show."""
+
+    mode: Literal["observe", "propose", "automatic"] = "observe"
+    trainer: str = ""
+    """module:function"""
+    label_growth: float = 1.35
+    """Train anew when the labels are this many times those of the last fit (notes/flights.md)."""
+    minimum_labels: int = 1_000
+    cooldown_seconds: float = DAY_SECONDS
+    runs_per_day: int = 2
+    rows_most: int = 50_000
+    """A uniform sample of everything so far; more rows gained .0003 nats on the flights stream."""
+    gate: Literal["no_harm", "gain"] = "no_harm"
+    holdout_seconds: float = 14 * DAY_SECONDS
+    seed: int = 1
+    time_limit_seconds: float = 600.0
+    memory_limit_mb: int = 1_024
+
+
+@dataclass(frozen=True)
+class MonitorSpecification:
+    """Compiled and complete. Times in seconds of event time.
+
+    ``offset_seconds`` aligns panes and windows: pane k starts at offset + k * pane_seconds since the epoch, and a
+    window is a whole number of panes. ``budget_seconds``: event time per allowed false alarm.
+    ``score`` of a prediction is the probability of ``classes[1]``.
+    """
+
+    model: str
+    task: Literal["binary"]
+    classes: tuple[str, str]
+    features: tuple[Feature, ...]
+    horizon_seconds: float
+    disorder_seconds: float = 600.0
+    dedup_seconds: float = DAY_SECONDS
+    pane_seconds: float = 3_600.0
+    window_seconds: float = DAY_SECONDS
+    offset_seconds: float = 0.0
+    idle_after_seconds: float = 3_600.0
+    budget_seconds: float = 7 * DAY_SECONDS
+    minimum_rows: int = 200
+    effect_psi: float = 0.02
+    effect_sd: float = 0.05
+    effect_error: float = 0.01
+    retrain: RetrainPolicy = RetrainPolicy()
+
+    @cached_property
+    def spec(self) -> str:
+        """Name of this specification: 16 hex digits of sha256 over its canonical JSON."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    @cached_property
+    def numeric(self) -> tuple[Feature, ...]:
+        """The numeric features, in the order of their columns."""
+        return tuple(f for f in self.features if f.kind == "numeric")
+
+    @cached_property
+    def categorical(self) -> tuple[Feature, ...]:
+        """The categorical features, in the order of their columns."""
+        return tuple(f for f in self.features if f.kind == "categorical")
+
+    @cached_property
+    def delay_edges_seconds(self) -> tuple[float, ...]:
+        """Upper edges of the label-delay buckets; the last one is the horizon."""
+        return delay_edges(self.horizon_seconds)
+
+    @cached_property
+    def has_bins(self) -> bool:
+        """Every feature's bins are known. Until then counts, missing values and scores are folded, no histograms."""
+        return all(f.bins for f in self.features)
+
+    @cached_property
+    def coder(self) -> Coder:
+        """Codes f8[n, F] of the numeric features. Only where ``has_bins``."""
+        assert self.has_bins, f"the bins of {self.model} are not known yet"
+        return Coder([f.edges or () for f in self.numeric])
+
+    def with_bins(
+        self, edges: Mapping[str, Sequence[float]], categories: Mapping[str, Sequence[str]]
+    ) -> MonitorSpecification:
+        """The same with bin edges and categories by feature name; features not named keep what they have."""
+        found = []
+        for f in self.features:
+            if f.kind == "numeric" and f.name in edges:
+                found.append(replace(f, edges=tuple(float(e) for e in edges[f.name])))
+            elif f.kind == "categorical" and f.name in categories:
+                found.append(replace(f, categories=tuple(categories[f.name])))
+            else:
+                found.append(f)
+        return replace(self, features=tuple(found))
+
+    def to_json(self) -> str:
+        """Canonical JSON: the same specification gives the same text."""
+        return canonical_json(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> MonitorSpecification:
+        """Back from ``to_json``. Errors: BadRecord ``bad-specification``."""
+        try:
+            found = json.loads(text)
+            features = tuple(_feature(f) for f in found.pop("features"))
+            return cls(
+                **found
+                | {
+                    "classes": tuple(found["classes"]),
+                    "features": features,
+                    "retrain": RetrainPolicy(**found["retrain"]),
+                }
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            hint = "was it written by a newer driftloop? apply the monitor file again with this one"
+            raise BadRecord("bad-specification", f"this is no monitor specification: {error!r}", hint) from None
+
+
+def compile_monitor(text: str, place: str) -> MonitorSpecification:
+    """Compile a monitor file (monitor_file.py). Errors: ConfigError with line, reason and a correct example."""
+    from driftloop.schemas import monitor_file  # it builds what stands here, so it imports this module
+
+    return monitor_file.compile_monitor(text, place)
+
+
+def _feature(found: dict[str, Any]) -> Feature:
+    edges, categories = found["edges"], found["categories"]
+    return Feature(
+        **found
+        | {
+            "edges": None if edges is None else tuple(float(e) for e in edges),
+            "categories": None if categories is None else tuple(categories),
+        }
+    )
+
+
+def feature_bins(feature: Feature) -> int:
+    """Bins of the feature's histogram (Feature.bins)."""
+    return feature.bins
+
+
+def numeric_codes(matrix: NDArray[np.float64], spec: MonitorSpecification) -> NDArray[np.int64]:
+    """Bin of every value, int64[n, F] for f8[n, F] with the columns of ``spec.numeric``. NaN: the last bin."""
+    return spec.coder.codes(matrix)
+
+
+def label_code(label: object, classes: tuple[str, str]) -> int:
+    """Index of the class that a truth names, -1 if it names none.
+
+    A text must be a class. A number is the class that reads like it ("0", "1"); otherwise 0 and 1 are the index, and
+    so are false and true, unless the classes are "false" and "true".
+
+    >>> [label_code(x, ("repaid", "default")) for x in ("default", 1, 0.0, True, "1", 2, None)]
+    [1, 1, 0, 1, -1, -1, -1]
+    """
+    if isinstance(label, str):
+        return classes.index(label) if label in classes else -1
+    if isinstance(label, bool):
+        text = "true" if label else "false"
+    elif isinstance(label, int | float) and abs(label) < 1e15 and label == int(label):
+        text = str(int(label))
+    else:
+        text = repr(label)
+    if text in classes:
+        return classes.index(text)
+    named = any(c.lstrip("-").isdigit() for c in classes) and not isinstance(label, bool)
+    return int(label) if not named and label in (0, 1) and isinstance(label, int | float) else -1
