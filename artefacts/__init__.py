@@ -1,0 +1,1 @@
+"""WHAT is shipped: models by content, manifests by signature, and a loader that proves before it unpickles."""
