@@ -1,0 +1,93 @@
+"""One real broker for the whole test run, started by the first test that asks, and a namespace for each test."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from driftloop.console.broker.embedded import EmbeddedBroker, Lifeline
+from driftloop.schemas.settings import Settings
+
+RUN_FOLDER = pytest.StashKey[Path]()
+LIFELINE = pytest.StashKey[Lifeline]()
+PARTITIONS = 4
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The run's folder is the controller's (the only process without xdist); the broker lives as long as that."""
+    if hasattr(config, "workerinput"):
+        config.stash[RUN_FOLDER] = Path(config.workerinput["run_folder"])
+        return
+    folder = Path(tempfile.mkdtemp(prefix="driftloop-run-"))
+    config.stash[RUN_FOLDER] = folder
+    config.stash[LIFELINE] = Lifeline(folder / "lifeline")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:  # type: ignore[no-untyped-def]
+    """xdist: tell each worker which run it belongs to."""
+    node.workerinput["run_folder"] = str(node.config.stash[RUN_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let the broker go and wait until it is gone: a run leaves no process, port or file behind."""
+    lifeline = config.stash.get(LIFELINE, None)
+    if lifeline is None:
+        return
+    lifeline.let_go()
+    folder = config.stash[RUN_FOLDER]
+    broker_folder = folder / "broker-folder"
+    deadline = time.monotonic() + 30
+    while broker_folder.exists() and Path(broker_folder.read_text()).exists() and time.monotonic() < deadline:
+        time.sleep(0.01)  # the supervisor removes its folder last
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def only_one(lock: Path) -> Iterator[None]:
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@pytest.fixture(scope="session")
+def broker(pytestconfig: pytest.Config) -> str:
+    """Bootstrap servers of the run's broker; of DRIFTLOOP_BOOTSTRAP_SERVERS where that is set."""
+    if given := os.environ.get("DRIFTLOOP_BOOTSTRAP_SERVERS"):
+        return given
+    folder = pytestconfig.stash[RUN_FOLDER]
+    with only_one(folder / "start"):
+        told = folder / "bootstrap"
+        if not told.exists():
+            started = EmbeddedBroker(lifeline=folder / "lifeline").start()
+            (folder / "broker-folder").write_text(str(started.folder))
+            told.write_text(started.bootstrap)
+        return told.read_text()
+
+
+@pytest.fixture
+def settings(broker: str, tmp_path: Path) -> Iterator[Settings]:
+    """A deployment of its own for one test: unique prefix, topics applied, 4 partitions, its own state folder."""
+    from driftloop.console.topics import apply_topics, delete_topics
+
+    found = Settings(
+        bootstrap_servers=broker,
+        prefix=f"t-{uuid.uuid4().hex[:10]}",
+        partitions=PARTITIONS,
+        state_folder=tmp_path / "state",
+        session_seconds=3.0,
+    )
+    apply_topics(found)
+    yield found
+    delete_topics(found)

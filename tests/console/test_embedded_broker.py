@@ -1,0 +1,91 @@
+"""The throw-away broker: it answers, it is light, and it dies with whoever asked for it, by kill -9 too."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient
+from driftloop.console.broker.embedded import EmbeddedBroker
+
+OWNER = """
+import sys
+from driftloop.console.broker.embedded import EmbeddedBroker
+with EmbeddedBroker() as broker:
+    print(broker.supervisor_pid, broker.bootstrap, broker.folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def group_is_gone(leader: int) -> bool:
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def port_is_free(bootstrap: str) -> bool:
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", int(bootstrap.split(":")[1])))
+        except OSError:
+            return False
+        return True
+
+
+def resident_mb(leader: int) -> float:
+    listed = subprocess.run(
+        ["ps", "-o", "rss=", "-g", str(leader)], capture_output=True, text=True, check=True
+    ).stdout
+    return sum(map(int, listed.split())) / 1024
+
+
+@pytest.mark.kafka
+def test_a_broker_is_light_and_leaves_nothing() -> None:
+    with EmbeddedBroker() as broker:
+        cluster = AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=10)
+        assert len(cluster.brokers) == 1
+        assert resident_mb(broker.supervisor_pid) < 400
+        leader, folder = broker.supervisor_pid, broker.folder
+    assert group_is_gone(leader)
+    assert port_is_free(broker.bootstrap)
+    assert not folder.exists()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, None], ids=["kill -9", "kill", "end of the block"])
+def test_a_broker_dies_with_its_owner(how: signal.Signals | None) -> None:
+    owner = subprocess.Popen([sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    assert owner.stdin is not None
+    leader_text, bootstrap, folder = owner.stdout.readline().split()
+    leader = int(leader_text)
+    assert not group_is_gone(leader)
+    if how is None:
+        owner.stdin.close()
+    else:
+        owner.send_signal(how)
+    owner.wait(20)
+    owner.stdin.close()
+    owner.stdout.close()
+    assert wait_until(lambda: group_is_gone(leader))
+    assert wait_until(lambda: not Path(folder).exists())
+    assert port_is_free(bootstrap)
