@@ -1,0 +1,46 @@
+"""Is it drifting? Pure steps over numpy, one concept a file; adding a test is one file and one line of ``DETECTORS``.
+
+Every test has the same face: ``Settings``, ``start(settings)``, ``step(settings, state, seen) -> (state, Verdict)``,
+``to_bytes(state)``, ``from_bytes(data)`` and ``BOUND``, which says what its false alarms are held to, and when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from driftloop.detectors import chi2_sr, e_detector, river_adapter, window_csr
+from driftloop.detectors.verdict import Verdict
+
+__all__ = ["DETECTORS", "Detector", "Verdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """One sequential test, as data. ``watches``: what a step is given."""
+
+    name: str
+    watches: str
+    bound: str
+    settings: Callable[..., Any]
+    start: Callable[[Any], Any]
+    step: Callable[[Any, Any, Any], tuple[Any, Verdict]]
+    to_bytes: Callable[[Any], bytes]
+    from_bytes: Callable[[bytes], Any]
+
+
+def _table(**rows: tuple[Any, str]) -> dict[str, Detector]:
+    return {
+        name: Detector(name, watches, m.BOUND, m.Settings, m.start, m.step, m.to_bytes, m.from_bytes)
+        for name, (m, watches) in rows.items()
+    }
+
+
+DETECTORS: dict[str, Detector] = _table(
+    e_detector=(e_detector, "the losses of one pane, as a histogram"),
+    window_csr=(window_csr, "a score a feature of one window"),
+    chi2_sr=(chi2_sr, "counts a feature of one window of independent rows"),
+    river=(river_adapter, "values, one after the other"),
+)
+"""Every sequential test by name."""
