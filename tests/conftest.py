@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from driftloop.console.background import only_one
 from driftloop.console.broker.embedded import EmbeddedBroker, Lifeline
 from driftloop.schemas.settings import Settings
 
@@ -49,16 +48,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     while broker_folder.exists() and Path(broker_folder.read_text()).exists() and time.monotonic() < deadline:
         time.sleep(0.01)  # the supervisor removes its folder last
     shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def only_one(lock: Path) -> Iterator[None]:
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 @pytest.fixture(scope="session")

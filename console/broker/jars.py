@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from driftloop.console.background import only_one
 from driftloop.console.broker.java import OTHER_WAYS, Java, find_maven
 from driftloop.schemas.errors import ConfigError, Unavailable
 
@@ -34,7 +32,7 @@ def ensure_jars(folder: Path, java: Java, environment: Mapping[str, str], say: C
     paths = [folder / "jars" / name for name in wanted]
     if not differences(folder / "jars", wanted):
         return paths
-    with _locked(folder):
+    with only_one(folder / "lock"):
         if differences(folder / "jars", wanted):  # another process may have fetched them while we waited
             say(f"fetching Apache Kafka {KAFKA_VERSION} with Maven (44 MB, once) into {folder}")
             _fetch(folder, wanted, java, environment)
@@ -98,14 +96,3 @@ def _run_maven(command: list[str], java: Java, environment: Mapping[str, str]) -
             "check the network, and mirrors and proxies in ~/.m2/settings.xml (MAVEN_OPTS is honoured), "
             + OTHER_WAYS,
         )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

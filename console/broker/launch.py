@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from driftloop.console.background import log_tail
 from driftloop.console.broker.java import Java
 from driftloop.schemas.errors import Unavailable
 
@@ -20,7 +21,6 @@ JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.aw
 # From Java 24 on these are warned about, and later refused, unless allowed.
 JVM_24 = ("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow")
 READY_SECONDS_MOST = 60.0
-LOG_TAIL_LINES = 30
 
 
 class Broker(NamedTuple):
@@ -91,14 +91,6 @@ def _answers(broker: Broker) -> bool:
     except KafkaException:
         return False
     return True
-
-
-def log_tail(log: Path) -> str:
-    """The last lines of a log, under its name."""
-    if not log.exists():
-        return f"it wrote nothing to {log}"
-    lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
-    return f"the end of {log}:\n  " + "\n  ".join(lines)
 
 
 def free_ports(count: int) -> list[int]:
