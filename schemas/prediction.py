@@ -1,0 +1,193 @@
+"""A prediction's wire form, generated from the model's specification: fixed-width fields first, then the tail.
+
+    event_time double | score double | one double a numeric feature | model, version, role, predicted, categories
+
+Any Avro client can write and read it; columns.py reads the first part of a whole batch with one ``np.frombuffer``.
+The schema depends on the features' names and kinds alone, never on bins, so that edges can change without the apps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from driftloop.schemas.codec import PLAIN
+from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.specification import MonitorSpecification
+from driftloop.schemas.wire import Framing, Schema, parse, write_body
+
+NAMESPACE = "driftloop.predictions"
+ROLES = ("champion", "challenger", "history")
+_TAILS_KEPT_MOST = 4_096
+
+
+@dataclass(frozen=True)
+class PredictionLayout:
+    """How predictions of one model are written now.
+
+    ``dtype`` describes the ``prefix_bytes`` bytes behind the framing: event_time, score, the numeric features in the
+    order of the specification. ``tail`` is the schema of what follows.
+    """
+
+    spec: MonitorSpecification
+    record: Schema
+    tail: Schema
+    _tails: dict[tuple[Any, ...], bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def model(self) -> str:
+        """The model whose predictions these are."""
+        return self.spec.model
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The Avro schema as plain JSON."""
+        return self.record.definition
+
+    @property
+    def fingerprint(self) -> bytes:
+        """CRC-64-AVRO, eight bytes as sent."""
+        return self.record.fingerprint
+
+    @cached_property
+    def dtype(self) -> np.dtype[np.void]:
+        """One row of the fixed part."""
+        return np.dtype([(name, "<f8") for name in ("event_time", "score", *(f.field for f in self.spec.numeric))])
+
+    @property
+    def prefix_bytes(self) -> int:
+        """Bytes of the fixed part, framing not counted."""
+        return int(self.dtype.itemsize)
+
+    @cached_property
+    def pack(self) -> Any:
+        """Packs the fixed part: event_time, score, numeric features."""
+        return struct.Struct(f"<{2 + len(self.spec.numeric)}d").pack
+
+
+def record_name(model: str) -> str:
+    """Avro name of a model's predictions. Where the model's id is no Avro name, a hash keeps two of them apart.
+
+    >>> record_name("loans"), record_name("loans-eu")
+    ('loans', 'loans_eu_8673d4')
+    """
+    clean = re.sub(r"[^A-Za-z0-9_]", "_", model)
+    clean = clean if not clean[:1].isdigit() else f"_{clean}"
+    return clean if clean == model else f"{clean}_{hashlib.sha256(model.encode()).hexdigest()[:6]}"
+
+
+def layout(spec: MonitorSpecification) -> PredictionLayout:
+    """The layout of a model's predictions; same features, same fingerprint."""
+    text = ["null", "string"]
+    fixed = [
+        _field("event_time", "double", "When it was predicted: seconds since 1970-01-01T00:00Z, event time."),
+        _field("score", "double", f"Probability of {spec.classes[1]!r}, 0 to 1."),
+        # The default only satisfies the compatibility checker (an Avro default cannot be NaN): our reader fills NaN.
+        *(
+            _field(f.field, "double", f"Feature {f.name!r}, numeric; NaN: missing.", default=0.0)
+            for f in spec.numeric
+        ),
+    ]
+    tail = [
+        _field("model", "string", "Model id."),
+        _field("model_version", "string", "Version of the model that predicted."),
+        _field("role", "string", "champion, challenger or history.", default="champion"),
+        _field("predicted", text, f"The decision taken, one of {list(spec.classes)}; null: not told.", default=None),
+        *(
+            _field(f.field, text, f"Feature {f.name!r}, a category; null: missing.", default=None)
+            for f in spec.categorical
+        ),
+    ]
+    name = {"type": "record", "name": record_name(spec.model), "namespace": NAMESPACE}
+    doc = f"One prediction of model {spec.model!r}. The record's key is the prediction id."
+    return PredictionLayout(spec, parse(name | {"doc": doc, "fields": fixed + tail}), parse(name | {"fields": tail}))
+
+
+def _field(name: str, kind: Any, doc: str, **default: Any) -> dict[str, Any]:
+    return {"name": name, "type": kind, **default, "doc": doc}
+
+
+def encode_prediction(
+    layout: PredictionLayout,
+    event_time: float,
+    score: float,
+    features: Mapping[str, Any],
+    version: str,
+    role: str = "champion",
+    predicted: str | None = None,
+    framing: Framing = PLAIN,
+) -> bytes:
+    """One prediction as bytes, some 2 µs for ten features. ``features`` by name; None, NaN or left out: missing.
+
+    Errors: BadRecord ``event-time-not-a-number``, ``score-not-a-probability``, ``unknown-role``, ``unknown-feature``,
+    ``wrong-type``: what the observer would have to refuse is refused here.
+    """
+    spec = layout.spec
+    numbers = [features.get(f.name) for f in spec.numeric]
+    categories = [features.get(f.name) for f in spec.categorical]
+    if len(features) != len(numbers) + len(categories) or None in numbers or None in categories:
+        numbers = _with_gaps(spec, features, numbers)
+    try:
+        fixed: bytes = layout.pack(event_time, score, *numbers)
+    except (struct.error, TypeError, OverflowError):
+        raise _not_a_number(spec, event_time, score, numbers) from None
+    if not math.isfinite(event_time):
+        raise BadRecord("event-time-not-a-number", f"event_time is {event_time!r}", "seconds since the epoch")
+    if not 0.0 <= score <= 1.0:
+        raise BadRecord("score-not-a-probability", f"score is {score!r}", f"the probability of {spec.classes[1]!r}")
+    return framing.header(layout.record) + fixed + _tail(layout, (version, role, predicted, *categories))
+
+
+def _with_gaps(spec: MonitorSpecification, features: Mapping[str, Any], numbers: list[Any]) -> list[Any]:
+    known = {f.name for f in spec.features}
+    for name in features:
+        if name not in known:
+            hint = f"the monitor of {spec.model} has {', '.join(sorted(known))}"
+            raise BadRecord("unknown-feature", f"{name!r} is no feature of {spec.model}", hint)
+    return [math.nan if value is None else value for value in numbers]
+
+
+def _not_a_number(spec: MonitorSpecification, event_time: Any, score: Any, numbers: list[Any]) -> BadRecord:
+    names = ["event_time", "score", *(f.name for f in spec.numeric)]
+    for name, value in zip(names, [event_time, score, *numbers], strict=True):
+        try:
+            struct.pack("<d", value)
+        except (struct.error, TypeError, OverflowError):
+            return BadRecord("wrong-type", f"{name} is {value!r}, not a number", "a float; None or NaN where missing")
+    raise AssertionError("every value can be packed alone")
+
+
+def _tail(layout: PredictionLayout, tail: tuple[Any, ...]) -> bytes:
+    """The variable part; kept, for most predictions share theirs with many others."""
+    try:
+        found = layout._tails.get(tail)
+    except TypeError:  # a list, say, where a category is expected
+        found = None
+    if found is None:
+        found = _encode_tail(layout, tail)
+        if len(layout._tails) >= _TAILS_KEPT_MOST:
+            layout._tails.clear()
+        layout._tails[tail] = found
+    return found
+
+
+def _encode_tail(layout: PredictionLayout, tail: tuple[Any, ...]) -> bytes:
+    version, role, predicted, *categories = tail
+    spec = layout.spec
+    if role not in ROLES:
+        raise BadRecord("unknown-role", f"role is {role!r}", f"one of {', '.join(ROLES)}")
+    if not isinstance(version, str) or not version:
+        raise BadRecord("wrong-type", f"version is {version!r}, not a text", 'for example version="v1"')
+    record = {"model": spec.model, "model_version": version, "role": role, "predicted": predicted}
+    record |= {f.field: value for f, value in zip(spec.categorical, categories, strict=True)}
+    for name, value in record.items():
+        if value is not None and not isinstance(value, str):
+            raise BadRecord("wrong-type", f"{name} is {value!r}, not a text", "a category is a text; None if missing")
+    return write_body(layout.tail, record)
