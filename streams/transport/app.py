@@ -1,0 +1,84 @@
+"""The Faust app of a service: one topic channel over its sources, one agent that hands batches to the partitions."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+import faust
+from driftloop.schemas.settings import Settings
+from driftloop.streams.fold import Service
+from driftloop.streams.transport.batches import BatchSchema
+from driftloop.streams.transport.consumer import BatchTransport
+from driftloop.streams.transport.consumer_thread import BATCH_RECORDS_MOST
+from driftloop.streams.transport.exits import Exit, leave, log
+from driftloop.streams.transport.partitions import Partitions
+from driftloop.streams.transport.security import broker_urls, faust_credentials
+
+FETCH_BYTES_A_PARTITION = 256 * 1024
+"""A larger record is still fetched, alone. 24 partitions of 1 MB (the default) would cost 85 MB more resident."""
+BATCHES_WAITING_MOST = 8
+
+
+class ServiceApp(faust.App):  # type: ignore[misc]
+    """Faust with our transport, without its tables, its web server, its folders and its producer."""
+
+    def __init__(self, partitions: Partitions, *args: Any, **more: Any) -> None:
+        self.partitions = partitions
+        super().__init__(*args, **more)
+        self.boot_strategy.enable_kafka_producer = False
+        self.boot_strategy.enable_web = False
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self)
+
+    def _create_directories(self) -> None:
+        """Nothing is kept on the disk."""
+
+
+def client_id(service: Service, settings: Settings) -> str:
+    """``driftloop-observer@host-pid``: tells in every lag tool which process holds a partition."""
+    return f"{settings.group(service.name)}@{socket.gethostname()}-{os.getpid()}"
+
+
+def build_app(service: Service, settings: Settings, partitions: Partitions) -> ServiceApp:
+    """The app, not started. Call it inside the running event loop."""
+    session = settings.session_seconds
+    app = ServiceApp(
+        partitions,
+        settings.group(service.name),
+        broker=broker_urls(settings),
+        broker_credentials=faust_credentials(settings),
+        broker_client_id=client_id(service, settings),
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 3.4,
+        broker_rebalance_timeout=max(12.0, session),
+        broker_request_timeout=max(90.0, session + 1),
+        broker_commit_interval=1.0,
+        broker_max_poll_records=BATCH_RECORDS_MOST,
+        consumer_max_fetch_size=FETCH_BYTES_A_PARTITION,
+        consumer_auto_offset_reset="earliest",
+        stream_buffer_maxsize=BATCHES_WAITING_MOST,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+        autodiscover=False,
+    )
+    sources = app.topic(*(settings.topic(short) for short in service.sources), schema=BatchSchema())
+
+    @app.agent(sources, name=service.name)
+    async def absorb(stream: Any) -> None:
+        # noack: an effect is acknowledged by the transaction that holds it. Faust would also acknowledge an event
+        # whose agent has failed.
+        try:
+            async for event in stream.noack().events():
+                await partitions.room_for(event.value)
+                partitions.take(event.value)
+        except Exception:
+            log.exception("%s", service.name)
+            leave(Exit.BROKEN, f"{service.name} could not absorb a batch")
+
+    return app

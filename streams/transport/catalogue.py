@@ -1,0 +1,62 @@
+"""What is published about models (specifications, schemas, references), read from its topics and kept up to date."""
+
+from __future__ import annotations
+
+import threading
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from driftloop.schemas.catalogue import Catalogue
+from driftloop.schemas.errors import Unavailable
+from driftloop.schemas.settings import Settings
+from driftloop.streams.transport.preflight import CATALOGUE_TOPICS
+from driftloop.streams.transport.state_log import CALL_SECONDS_MOST, QUIET, read_to_ends
+
+
+class KafkaCatalogue:
+    """``catalogue`` is complete as of the last ``refresh``. Any thread may refresh; one does at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.catalogue = Catalogue()
+        self._short = {settings.topic(short): short for short in CATALOGUE_TOPICS}
+        self._next = dict.fromkeys(self._short, 0)
+        self._lock = threading.Lock()
+        self._consumer = Consumer(
+            settings.confluent(
+                group_id=settings.group("catalogue"),
+                isolation_level="read_committed",
+                enable_partition_eof=True,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                fetch_wait_max_ms=10,
+            )
+            | QUIET
+        )
+
+    def refresh(self) -> None:
+        """Read on to the current ends: some milliseconds. Unavailable: the cluster does not answer.
+
+        Partitions are assigned only while reading: an assigned partition would be polled for ever in between.
+        """
+        with self._lock:
+            try:
+                ends = {topic: self._end(topic) for topic in self._next}
+                news = {topic: end for topic, end in ends.items() if end > self._next[topic]}
+                if news:
+                    self._consumer.assign([TopicPartition(topic, 0, self._next[topic]) for topic in news])
+                    read_to_ends(self._consumer, news, self._absorb)
+                    self._consumer.unassign()
+                    self._next.update(news)
+            except KafkaException as error:
+                raise Unavailable(f"the catalogue cannot be read: {error.args[0].str()}") from error
+
+    def _end(self, topic: str) -> int:
+        end: int = self._consumer.get_watermark_offsets(TopicPartition(topic, 0), CALL_SECONDS_MOST)[1]
+        return end
+
+    def _absorb(self, message: Message) -> None:
+        self.catalogue.absorb(self._short[message.topic()], message.offset(), message.key(), message.value())
+
+    def close(self) -> None:
+        """Give the consumer up."""
+        with self._lock:
+            self._consumer.close()

@@ -1,0 +1,122 @@
+"""When a partition's effects are written: at once when something is due, otherwise every second.
+
+Each partition has its own transaction, in its own thread; several run side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from driftloop.streams.transport.exits import Exit, leave
+from driftloop.streams.transport.header import HEADER_KEY, StateHeader
+from driftloop.streams.transport.partition import Partition
+from driftloop.streams.transport.writer import StateRecord, WriteEnded
+
+log = logging.getLogger("driftloop.transport")
+
+SPACING_SECONDS = 0.05
+"""Between the starts of two checkpoints of a partition."""
+SETTLE_SECONDS = 0.004
+"""Records that belong together (the last of an hour in both sources) arrive some milliseconds apart: wait for them,
+or the second half waits out the spacing."""
+EVERY_SECONDS = 1.0
+TRANSACTIONS_AT_ONCE = 8
+ABORTS_MOST = 5
+"""In a row, of one partition: what aborts so often will not get better by reloading."""
+
+
+class Checkpoints:
+    """Plans and runs the transactions. ``reload`` throws a fold away and makes it anew from the state."""
+
+    def __init__(
+        self,
+        expected: Callable[[], StateHeader],
+        reload: Callable[[Partition], Coroutine[Any, Any, None]],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self._expected = expected
+        self._reload = reload
+        self._spawn = spawn
+        self._pool = ThreadPoolExecutor(TRANSACTIONS_AT_ONCE, "transaction")
+
+    def soon(self, part: Partition) -> None:
+        """As soon as the spacing allows."""
+        if part.timer is None and not part.gone:
+            loop = asyncio.get_running_loop()
+            wait = part.checkpoint_started + SPACING_SECONDS - loop.time()
+            part.timer = loop.call_later(max(SETTLE_SECONDS, wait), self._start, part)
+
+    def overdue(self, parts: Iterable[Partition]) -> None:
+        """Plan those that have changed and were last written a second ago."""
+        now = asyncio.get_running_loop().time()
+        for part in parts:
+            if part.ready and part.changed and now - part.checkpoint_started >= EVERY_SECONDS:
+                self.soon(part)
+
+    async def all(self, parts: Iterable[Partition], seconds_most: float) -> bool:
+        """One checkpoint of each, now. False: not all of them are done within the time."""
+        tasks = [asyncio.ensure_future(self.run(part)) for part in parts]
+        if not tasks:
+            return True
+        _, pending = await asyncio.wait(tasks, timeout=seconds_most)
+        return not pending
+
+    def _start(self, part: Partition) -> None:
+        part.timer = None
+        self._spawn(self.run(part))
+
+    async def run(self, part: Partition) -> None:
+        """One transaction with everything since the last, if there is anything."""
+        while part.busy is not None:  # several may wait for the same one
+            await asyncio.wait([part.busy])
+        if part.gone or not part.ready or not part.changed or part.fold is None:
+            return
+        loop = asyncio.get_running_loop()
+        part.stop_timer()
+        part.changed, part.unsaved_records, part.checkpoint_started = False, 0, loop.time()
+        changes = part.fold.collect()
+        if not changes.state and not changes.outputs and part.absorbed == part.saved:
+            return
+        offsets, header = dict(part.absorbed), part.header(self._expected())
+        records = [StateRecord(key, value) for key, value in changes.state.items()]
+        records.append(StateRecord(HEADER_KEY, header.encode()))
+        part.busy = loop.run_in_executor(self._pool, part.writer.write, records, changes.outputs)
+        committed = await self._outcome(part, part.busy)
+        if part.gone:
+            return
+        if committed:
+            part.saved, part.aborts_in_a_row = offsets, 0
+            if part.fold.due:
+                self.soon(part)
+        else:
+            await self._aborted(part)
+
+    async def _outcome(self, part: Partition, transaction: asyncio.Future[bool]) -> bool:
+        """Whether it was committed. A write that is fenced or refused ends the process, but for a partition that is
+        no longer ours: then the successor has fenced the late transaction, and redoes it."""
+        try:
+            return await transaction
+        except WriteEnded as error:
+            if not part.gone:
+                leave(error.exit, error.message)
+        except Exception:
+            if not part.gone:
+                log.exception("transaction of partition %d", part.number)
+                leave(Exit.BROKEN, f"partition {part.number} could not be written")
+        finally:
+            part.busy = None
+        return False
+
+    async def _aborted(self, part: Partition) -> None:
+        part.aborts_in_a_row += 1
+        if part.aborts_in_a_row >= ABORTS_MOST:
+            leave(Exit.REFUSED, f"the transaction of partition {part.number} aborts time and again")
+        await self._reload(part)
+
+    def close(self) -> None:
+        """No more transactions; those in flight end by themselves."""
+        self._pool.shutdown(wait=False)

@@ -1,0 +1,154 @@
+"""Faust's consumer, told where the truth is: positions come from the state log, commits to the group follow it.
+
+Overridden are the places where Faust would act on committed offsets, acks or its own read offsets. None of them is
+used here: a batch is acknowledged by the transaction that holds its effect, and by nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from driftloop.streams.transport.batches import RecordBatch
+from driftloop.streams.transport.consumer_thread import BatchThread
+from driftloop.streams.transport.exits import log
+from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.types import TP, ConsumerMessage
+
+if TYPE_CHECKING:
+    from driftloop.streams.transport.partitions import Partitions
+
+FINAL_COMMIT_SECONDS = 2.0
+
+
+class _NoOffsets(dict[Any, Any]):
+    """Faust drops what is below its own read offset; behind a seek back that would be a silent hole."""
+
+    def __missing__(self, key: Any) -> None:
+        return None
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+    def update(self, *args: Any, **more: Any) -> None:
+        pass
+
+
+class BatchConsumer(Consumer):  # type: ignore[misc]
+    """Delivers batches of ready partitions; asks ``app.partitions`` for everything else."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._read_offset = _NoOffsets()
+        self._room = asyncio.Event()
+        self.polls = 0
+        self.partitions: Partitions = self.app.partitions
+        self.partitions.attach(self)
+
+    @property
+    def thread(self) -> BatchThread:
+        """The thread that fetches."""
+        found: BatchThread = self._thread
+        return found
+
+    def _new_consumer_thread(self) -> BatchThread:
+        return BatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    # Records in.
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> dict[Any, Any]:
+        self.polls += 1
+        fetched = await super()._getmany(active_partitions, timeout)
+        current = self.partitions.is_current
+        found = {tp: [batch for batch in batches if current(batch)] for tp, batches in fetched.items()}
+        return {tp: batches for tp, batches in found.items() if batches}
+
+    def _to_message(self, tp: Any, record: RecordBatch) -> ConsumerMessage:
+        stamp = record.records[-1].timestamp / 1000.0
+        return ConsumerMessage(
+            record.topic,
+            record.partition,
+            record.last,
+            stamp,
+            0,
+            None,
+            None,
+            record,
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
+        """Faust naps a second while every partition is paused; here whoever becomes ready ends the wait."""
+        self.polls += 1
+        if self.flow_active and not self._get_active_partitions():
+            self._room.clear()
+            try:
+                await asyncio.wait_for(self._room.wait(), 1.0)
+            except TimeoutError:
+                return {}, set()
+        found: tuple[Any, Any] = await super()._wait_next_records(timeout)
+        return found
+
+    def on_buffer_drop(self, tp: Any) -> None:
+        super().on_buffer_drop(tp)
+        self._room.set()
+
+    # Positions: from the state, never from the group.
+
+    async def perform_seek(self) -> None:
+        await self.partitions.seek_all()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        super().resume_partitions({tp for tp in tps if self.partitions.is_ready(tp)})
+        self._room.set()
+
+    def resume_flow(self) -> None:
+        super().resume_flow()
+        self._room.set()
+        # Faust has just emptied its queues: what was delivered before this moment is gone. Fetch it again.
+        self.partitions.spawn(self.partitions.seek_all())
+
+    # Assignment.
+
+    async def on_partitions_assigned(self, assigned: Any, generation_id: int = 0) -> None:
+        self.partitions.assigned({TP(*tp) for tp in assigned})
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        await super().on_partitions_revoked(revoked)  # ends in wait_empty below
+        self.partitions.revoked()
+
+    async def wait_empty(self) -> None:
+        """Before a rebalance and at the end: one bounded last checkpoint; the successor redoes what is missing."""
+        await self.partitions.last_checkpoint()
+        try:
+            await asyncio.wait_for(self.commit(), FINAL_COMMIT_SECONDS)
+        except TimeoutError:
+            log.warning("last offset commit to the group timed out (the state is committed)")
+
+    async def on_stop(self) -> None:
+        await self.wait_empty()
+        await self.partitions.close()
+        self.transport._topic_waiters.clear()
+
+    # Commits to the group: what the state has, nothing else.
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002
+        return await self.partitions.commit_following()
+
+    def track_message(self, message: Any) -> None:
+        """No acks are kept."""
+
+    def verify_event_path(self, now: float, tp: Any) -> None:
+        """watchdog.py looks instead."""
+
+
+class BatchTransport(Transport):  # type: ignore[misc]
+    """Faust's transport with our consumer."""
+
+    Consumer = BatchConsumer

@@ -1,0 +1,71 @@
+"""The state header: whose state this is, what it was computed from, and how far it has come.
+
+One record a state partition (key ``header``), written in the same transaction as the state it describes. It is the
+truth on source offsets; the offsets committed to the group only follow it, for lag tools.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from driftloop.schemas.errors import ConfigError
+from driftloop.streams.fold import HEADER_PREFIX
+
+HEADER_KEY = HEADER_PREFIX
+HEADER_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StateHeader:
+    """``sources``: last absorbed offset by full topic name, -1 for none. ``topic_ids``: the cluster's own ids."""
+
+    application: str
+    layout: int
+    partitions: int
+    sources: Mapping[str, int]
+    topic_ids: Mapping[str, str]
+    version: int = HEADER_VERSION
+
+    def encode(self) -> bytes:
+        """Canonical JSON: the same header gives the same bytes."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
+
+
+def decode_header(data: bytes, place: str) -> StateHeader:
+    """ConfigError: it was not written by this version of driftloop."""
+    try:
+        found = json.loads(data)
+        if found["version"] != HEADER_VERSION:
+            raise ValueError(f"version {found['version']}")
+        return StateHeader(**found)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError(
+            f"{place}: the state header cannot be read: {error}",
+            "it was written by another version of driftloop: run that version, or start a new prefix",
+        ) from error
+
+
+def check_header(found: StateHeader, expected: StateHeader, place: str) -> None:
+    """ConfigError when the state belongs to another application, layout or partition count, or to other topics."""
+    for name in ("application", "layout", "partitions"):
+        was, now = getattr(found, name), getattr(expected, name)
+        if was != now:
+            raise ConfigError(
+                f"{place}: the state was written for {name} {was!r}, this worker has {now!r}",
+                "run the worker that fits, or set another DRIFTLOOP_PREFIX and start anew",
+            )
+    if set(found.sources) != set(expected.sources):
+        raise ConfigError(
+            f"{place}: the state was computed from {sorted(found.sources)}, now it is {sorted(expected.sources)}",
+            "the sources of a service cannot change under its state: set another DRIFTLOOP_PREFIX and start anew",
+        )
+    for topic, was in found.topic_ids.items():
+        now = expected.topic_ids.get(topic, was)
+        if was and now and was != now:
+            raise ConfigError(
+                f"{place}: topic {topic} was deleted and created anew (id {was}, now {now}): "
+                "the offsets in the state mean records that are gone",
+                "delete the state topic as well, then `driftloop topics apply` and start again",
+            )

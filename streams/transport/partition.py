@@ -1,0 +1,56 @@
+"""One partition number of a service: its fold, its writer, and how far each of its sources has been absorbed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from driftloop.streams.fold import PartitionFold
+from driftloop.streams.transport.header import StateHeader
+from driftloop.streams.transport.writer import Writer
+from faust.types import TP
+
+
+class Partition:
+    """Touched by Faust's event loop only; ``writer`` and the loading of ``fold`` work in threads meanwhile.
+
+    ``absorbed``: last offset in the fold, by topic. ``saved``: last offset in the committed state. ``told``: what the
+    group was told of it. ``ready``: restored, sought, and taking records. ``gone``: no longer ours, for good.
+    """
+
+    def __init__(self, number: int, sources: Sequence[str], writer: Writer) -> None:
+        self.number = number
+        self.sources = tuple(sources)
+        self.writer = writer
+        self.fold: PartitionFold | None = None
+        self.topic_ids: dict[str, str] = {}
+        self.absorbed = dict.fromkeys(sources, -1)
+        self.saved = dict.fromkeys(sources, -1)
+        self.told = dict.fromkeys(sources, -1)
+        self.lag_told = dict.fromkeys(sources, 0)
+        self.ready = False
+        self.gone = False
+        self.changed = False
+        self.unsaved_records = 0
+        self.aborts_in_a_row = 0
+        self.checkpoint_started = float("-inf")
+        self.timer: asyncio.TimerHandle | None = None
+        self.busy: asyncio.Future[bool] | None = None
+        self.behind_since: dict[str, tuple[int, float]] = {}
+
+    @property
+    def tps(self) -> list[TP]:
+        """The partition in each of its source topics."""
+        return [TP(topic, self.number) for topic in self.sources]
+
+    def stop_timer(self) -> None:
+        """No checkpoint is planned any more."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+    def header(self, expected: StateHeader) -> StateHeader:
+        """What a checkpoint now would say of its sources."""
+        return StateHeader(
+            expected.application, expected.layout, expected.partitions, dict(self.absorbed), dict(self.topic_ids)
+        )

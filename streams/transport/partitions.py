@@ -1,0 +1,268 @@
+"""The life of the partitions a worker holds: assigned, brought up, fed, written, revoked.
+
+assigned -> (thread) fence, read the state -> seek both sources behind the state's offsets -> ready
+ready    -> take batches; drop what is of an older seek, cut what is absorbed, seek back when something is missing
+revoked  -> one last checkpoint, then the producers are closed; whatever is late is refused by the fence
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaException
+from driftloop.schemas.errors import ConfigError, Unavailable
+from driftloop.streams.transport.batches import RecordBatch, empty_records
+from driftloop.streams.transport.bring_up import Restored, Restorer, SourceLost
+from driftloop.streams.transport.checkpoints import Checkpoints
+from driftloop.streams.transport.consumer_thread import Committed, Seek
+from driftloop.streams.transport.exits import Exit, leave, log
+from driftloop.streams.transport.following import compare, follow
+from driftloop.streams.transport.partition import Partition
+from driftloop.streams.transport.stragglers import stragglers
+from driftloop.streams.transport.writer import WriteEnded
+from faust.types import TP
+
+if TYPE_CHECKING:
+    from driftloop.streams.transport.consumer import BatchConsumer
+
+LOADERS = 12
+LAST_CHECKPOINT_SECONDS = 4.0
+LEAVING_SECONDS = 8.0
+UNSAVED_RECORDS_MOST = 200_000
+"""Of one partition, while its transaction hangs: then no more records are taken until it is through."""
+
+
+class Partitions:
+    """All partitions of this worker. Everything here runs on Faust's event loop."""
+
+    def __init__(self, restorer: Restorer, topic_ids: Callable[[], dict[str, str]]) -> None:
+        self._restorer = restorer
+        self._topic_ids = topic_ids
+        self._parts: dict[int, Partition] = {}
+        self._epochs: dict[TP, int] = {}
+        self._epoch = 0
+        self._loaders = ThreadPoolExecutor(LOADERS, "load")
+        self._tasks: set[asyncio.Future[Any]] = set()
+        self._leaving: asyncio.Future[Any] | None = None
+        self._expected = restorer.expected_header({})
+        self.checkpoints = Checkpoints(lambda: self._expected, self._reload, self.spawn)
+        self.consumer: BatchConsumer
+
+    def attach(self, consumer: BatchConsumer) -> None:
+        """The consumer that feeds these partitions."""
+        self.consumer = consumer
+
+    def all(self) -> list[Partition]:
+        """The partitions held now, ready or not."""
+        return list(self._parts.values())
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Future[Any]:
+        """Run in the background; an exception nobody expected ends the process."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Future[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("", exc_info=error)
+            leave(Exit.BROKEN, f"{type(error).__name__} in the transport")
+
+    # Assigned.
+
+    def assigned(self, tps: Iterable[TP]) -> None:
+        """A new assignment, in place of any earlier one."""
+        tps = set(tps)
+        for part in self._parts.values():
+            part.gone = True
+        numbers = sorted({tp.partition for tp in tps})
+        if broken := [n for n in numbers if {tp.topic for tp in tps if tp.partition == n} != self._sources]:
+            leave(Exit.BROKEN, f"partitions {broken} were assigned without their co-partitions")
+        self._parts = {n: Partition(n, self._restorer.sources, self._restorer.writer(n)) for n in numbers}
+        for part in self._parts.values():
+            self._new_epochs(part.tps)
+        if numbers:
+            self.spawn(self._bring_up_all(self.all()))
+
+    @property
+    def _sources(self) -> set[str]:
+        return set(self._restorer.sources)
+
+    async def _bring_up_all(self, parts: list[Partition]) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        thread = self.consumer.thread
+        tps = [tp for part in parts for tp in part.tps]
+        committed = asyncio.ensure_future(thread.on_loop(thread.committed(tps)))
+        try:
+            ids = await loop.run_in_executor(self._loaders, self._topic_ids)
+            self._expected = self._restorer.expected_header(ids)
+            await asyncio.gather(*(self._bring_up(part, committed) for part in parts))
+        except (Unavailable, KafkaException) as error:
+            if all(part.gone for part in parts):
+                return
+            leave(Exit.UNAVAILABLE, str(error))
+        await self.commit_following()
+        if not any(part.gone for part in parts):
+            numbers = ", ".join(str(part.number) for part in parts)
+            log.info("ready: partitions %s in %.2f s", numbers, loop.time() - started)
+
+    async def _bring_up(self, part: Partition, committed: asyncio.Future[dict[TP, Committed]] | None) -> None:
+        if self._leaving is not None:  # our own late transaction must end before we fence it
+            await asyncio.wait([self._leaving], timeout=LEAVING_SECONDS)
+        restored = await self._restored(part)
+        if restored is None:
+            return
+        if committed is not None:
+            compare(part, restored.absorbed, await committed)
+        if part.gone:
+            part.writer.close()
+            return
+        part.fold, part.topic_ids = restored.fold, dict(self._expected.topic_ids)
+        part.absorbed, part.saved = dict(restored.absorbed), dict(restored.absorbed)
+        part.unsaved_records = 0
+        for topic, lag in restored.lags.items():
+            part.lag_told[topic] = lag
+            part.fold.absorb(empty_records(topic, part.number, lag))
+        part.ready = part.changed = True
+        await self._seek(part.tps)
+        if not part.gone:
+            self.consumer.resume_partitions(part.tps)
+            if part.fold.due:
+                self.checkpoints.soon(part)
+
+    async def _restored(self, part: Partition) -> Restored | None:
+        loop = asyncio.get_running_loop()
+        ids = self._expected.topic_ids
+        try:
+            return await loop.run_in_executor(self._loaders, self._restorer.restore, part.number, part.writer, ids)
+        except (WriteEnded, SourceLost) as error:
+            return None if part.gone else leave(error.exit, str(error))
+        except ConfigError as error:
+            return None if part.gone else leave(Exit.CONFIG, str(error))
+        except (Unavailable, KafkaException):
+            if part.gone:
+                return None
+            raise
+
+    # Positions and epochs.
+
+    def _new_epochs(self, tps: Iterable[TP]) -> None:
+        for tp in tps:
+            self._epoch += 1
+            self._epochs[tp] = self._epoch
+
+    async def _seek(self, tps: Iterable[TP]) -> None:
+        seeks = []
+        for tp in tps:
+            part = self._parts.get(tp.partition)
+            if part is not None and part.ready and not part.gone:
+                self._new_epochs([tp])
+                seeks.append(Seek(tp, part.absorbed[tp.topic] + 1, self._epochs[tp]))
+        if seeks:
+            await self.consumer.thread.on_loop(self.consumer.thread.seek_to(seeks))
+
+    async def seek_all(self) -> None:
+        """Every ready partition behind what it has absorbed."""
+        await self._seek([tp for part in self.all() for tp in part.tps])
+
+    def is_ready(self, tp: TP) -> bool:
+        """Restored and sought: records may be fetched."""
+        part = self._parts.get(tp.partition)
+        return part is not None and part.ready and not part.gone
+
+    def is_current(self, batch: RecordBatch) -> bool:
+        """Fetched after the last seek of its partition."""
+        return batch.epoch == self._epochs.get(TP(batch.topic, batch.partition))
+
+    # Records.
+
+    async def room_for(self, batch: RecordBatch) -> None:
+        """Wait while the batch's partition has too much that no transaction has taken yet."""
+        while (part := self._parts.get(batch.partition)) is not None:
+            if part.gone or part.busy is None or part.unsaved_records < UNSAVED_RECORDS_MOST:
+                return
+            await asyncio.wait([part.busy])
+
+    def take(self, batch: RecordBatch) -> None:
+        """Absorb what the fold has not absorbed. No await in here: nothing may come between check and effect."""
+        part = self._parts.get(batch.partition)
+        if part is None or part.gone or not part.ready or part.fold is None or not self.is_current(batch):
+            return
+        absorbed = part.absorbed[batch.topic]
+        if batch.before > absorbed:
+            log.warning("%r: something behind %d was lost on the way; seeking back", batch, absorbed)
+            self._seek_back(TP(batch.topic, batch.partition))
+            return
+        if (fresh := batch.after(absorbed)) is None:
+            return
+        part.fold.absorb(fresh.source_records())
+        part.absorbed[batch.topic], part.lag_told[batch.topic] = batch.last, batch.lag
+        part.changed = True
+        part.unsaved_records += len(fresh)
+        if part.fold.due:
+            self.checkpoints.soon(part)
+
+    def _seek_back(self, tp: TP) -> None:
+        self._new_epochs([tp])  # at once: the rest of this epoch is stale from here on
+        self.spawn(self._seek([tp]))
+
+    # Written.
+
+    async def _reload(self, part: Partition) -> None:
+        """Throw the fold away and make it anew from the state, after a transaction that was aborted."""
+        part.ready, part.fold = False, None
+        self.consumer.pause_partitions(part.tps)
+        self._new_epochs(part.tps)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._loaders, part.writer.close)
+        if not part.gone:
+            await self._bring_up(part, None)
+
+    async def last_checkpoint(self) -> None:
+        """Everything absorbed, within a deadline; what is missing then is redone by the successor."""
+        if not await self.checkpoints.all(self.all(), LAST_CHECKPOINT_SECONDS):
+            log.warning(
+                "the last checkpoint took longer than %.0f s: the successor redoes it", LAST_CHECKPOINT_SECONDS
+            )
+
+    async def commit_following(self) -> bool:
+        """Tell the group what the state has and the group was not told yet."""
+        return await follow(self.consumer.thread, [part for part in self.all() if part.ready and not part.gone])
+
+    async def look_after(self) -> None:
+        """Now and then: is a batch missing with nothing behind it, has a partition caught up without a record?"""
+        for part in self.all():
+            if part.ready and not part.gone:
+                for tp in stragglers(part, self.consumer.thread, asyncio.get_running_loop().time()):
+                    self._seek_back(tp)
+
+    # Revoked.
+
+    def revoked(self) -> None:
+        """They are no longer ours. Their transactions in flight end, then the producers are closed."""
+        old, self._parts = self.all(), {}
+        for part in old:
+            part.gone = True
+            part.stop_timer()
+        self._new_epochs(list(self._epochs))
+        if old:
+            self._leaving = self.spawn(self._close(old))
+
+    async def _close(self, parts: list[Partition]) -> None:
+        loop = asyncio.get_running_loop()
+        if busy := [part.busy for part in parts if part.busy is not None]:
+            await asyncio.wait(busy, timeout=LEAVING_SECONDS)
+        await asyncio.gather(*(loop.run_in_executor(self._loaders, part.writer.close) for part in parts))
+
+    async def close(self) -> None:
+        """Give everything back at the end of the process."""
+        self.revoked()
+        if self._leaving is not None:
+            await asyncio.wait([self._leaving], timeout=LEAVING_SECONDS)
+        self.checkpoints.close()
+        self._loaders.shutdown(wait=False)

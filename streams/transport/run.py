@@ -1,0 +1,122 @@
+"""Run a service until it is told to stop: check, read the catalogue, join the group, work, drain, leave."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import threading
+
+from driftloop.schemas.errors import ConfigError, DriftloopError
+from driftloop.schemas.settings import Settings
+from driftloop.streams.fold import FoldContext, Service
+from driftloop.streams.transport.app import ServiceApp, build_app
+from driftloop.streams.transport.bring_up import Restorer
+from driftloop.streams.transport.catalogue import KafkaCatalogue
+from driftloop.streams.transport.exits import Exit, leave, log
+from driftloop.streams.transport.partitions import Partitions
+from driftloop.streams.transport.preflight import Cluster, check_topics
+from driftloop.streams.transport.repeats import OncePerWhile
+from driftloop.streams.transport.versions import check_versions
+from driftloop.streams.transport.watchdog import Signs, watch
+
+DRAIN_SECONDS = 15.0
+BEAT_SECONDS = 0.25
+
+
+def run(service: Service, settings: Settings) -> int:
+    """Blocks until SIGTERM or SIGINT and a drained end. Returns an ``Exit``; unplanned ends leave at once."""
+    set_up_logging(service)
+    try:
+        check_versions()
+        cluster = Cluster(settings)
+        partitions = check_topics(service, settings, cluster)
+        catalogue = KafkaCatalogue(settings)
+        catalogue.refresh()
+    except DriftloopError as error:
+        log.error("%s", error)
+        return Exit.CONFIG if isinstance(error, ConfigError) else Exit.UNAVAILABLE
+    context = FoldContext(catalogue.catalogue, catalogue.refresh, partitions, settings.topic)
+    code = asyncio.run(_serve(service, settings, Restorer(service, settings, context), cluster))
+    catalogue.close()
+    return code
+
+
+def set_up_logging(service: Service) -> None:
+    """Our own sentences and everybody's warnings, to stderr, each repeated at most once in a while."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(f"%(asctime)s {service.name} %(levelname)s %(message)s"))
+    handler.addFilter(OncePerWhile())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("driftloop").setLevel(logging.INFO)
+    # mode gives each of its services a logger named after the module: their comings and goings are not our sentences.
+    logging.getLogger("driftloop.streams.transport").setLevel(logging.WARNING)
+
+
+async def _serve(service: Service, settings: Settings, restorer: Restorer, cluster: Cluster) -> int:
+    loop = asyncio.get_running_loop()
+    told_to_stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, told_to_stop.set)
+    partitions = Partitions(restorer, lambda: cluster.topic_ids(restorer.sources))
+    app = build_app(service, settings, partitions)
+    over = threading.Event()
+    beats = _Beats(partitions)
+    watch(lambda: beats.signs(app), over)
+    beating = partitions.spawn(beats.beat())
+    starting = asyncio.ensure_future(app.start())
+    stopping = asyncio.ensure_future(told_to_stop.wait())
+    crashed = asyncio.ensure_future(app._crashed.wait())
+    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
+        _check_started(starting)
+        await asyncio.wait([stopping, crashed], return_when=asyncio.FIRST_COMPLETED)
+    if crashed.done() and not stopping.done():
+        leave(Exit.BROKEN, f"Faust has crashed: {app.crash_reason!r}")
+    over.set()
+    beating.cancel()
+    return await _drained(app)
+
+
+def _check_started(starting: asyncio.Future[None]) -> None:
+    if (error := starting.exception()) is not None:
+        log.error("", exc_info=error)
+        leave(Exit.UNAVAILABLE, f"could not join the group: {error!r}")
+
+
+async def _drained(app: ServiceApp) -> int:
+    try:
+        await asyncio.wait_for(app.stop(), DRAIN_SECONDS)
+    except TimeoutError:
+        leave(Exit.DEADLINE, f"not drained within {DRAIN_SECONDS:.0f} s")
+    log.info("stopped")
+    return Exit.STOPPED
+
+
+class _Beats:
+    """The pulse of the event loop, which also plans overdue checkpoints."""
+
+    def __init__(self, partitions: Partitions) -> None:
+        self._partitions = partitions
+        self._count = 0
+
+    async def beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            self._count += 1
+            self._partitions.checkpoints.overdue(self._partitions.all())
+            await self._partitions.look_after()
+
+    def signs(self, app: ServiceApp) -> Signs:
+        consumer = app._consumer
+        parts = self._partitions.all()
+        return Signs(
+            loop_beats=self._count,
+            polls=consumer.polls if consumer is not None else 0,
+            partitions=len(parts),
+            bringing_up=any(not part.ready for part in parts),
+            coordination_ended=consumer is not None and consumer.thread.coordination_ended(),
+        )
