@@ -1,4 +1,4 @@
-"""Bad records among good ones: each in the dead-letter topic with its reason and its place, and nothing else wrong."""
+"""Bad records among good ones: each a dead letter with its reason and its place, and nothing else wrong."""
 
 from __future__ import annotations
 
@@ -40,6 +40,9 @@ def bad_records(good_time: float) -> list[tuple[str, bytes | None, bytes, set[st
     def prediction(event_time: float, of=spec) -> bytes:
         return encode_prediction(layout(of), event_time, 0.5, features, "v1")
 
+    def truth(model: str) -> bytes:
+        return codec.encode(GroundTruth(good_time, model, "repaid"))
+
     good = prediction(good_time)
     foreign = io.BytesIO()
     fastavro.schemaless_writer(
@@ -58,9 +61,9 @@ def bad_records(good_time: float) -> list[tuple[str, bytes | None, bytes, set[st
         ("predictions", b"nineties", prediction(800_000_000.0), {"event-time-before-2000"}),
         ("predictions", b"nan", not_a_number, {"event-time-not-a-number"}),
         ("predictions", b"huge", good + b"\0" * TEN_MEGABYTES, {"too-large", "trailing-bytes"}),
-        ("ground-truth", b"t-truncated", codec.encode(GroundTruth(good_time, "loans", "repaid"))[:-3], {"truncated"}),
-        ("ground-truth", b"t-stranger", codec.encode(GroundTruth(good_time, "strangers", "repaid")), {"unknown-model"}),
-        ("ground-truth", None, codec.encode(GroundTruth(good_time, "loans", "repaid")), {"key-missing"}),
+        ("ground-truth", b"t-truncated", truth("loans")[:-3], {"truncated"}),
+        ("ground-truth", b"t-stranger", truth("strangers"), {"unknown-model"}),
+        ("ground-truth", None, truth("loans"), {"key-missing"}),
     ]  # fmt: skip
 
 
