@@ -65,12 +65,18 @@ class Background:
         finally:
             os.close(handle)
 
+    def terminate(self) -> int | None:
+        """Ask it to end (SIGTERM); its process id, None: it did not run."""
+        pid = self.pid()
+        if pid is not None:
+            os.kill(pid, signal.SIGTERM)
+        return pid
+
     def stop(self, seconds: float) -> bool:
         """SIGTERM, after ``seconds`` SIGKILL to it and its children. False: it did not run."""
-        pid = self.pid()
+        pid = self.terminate()
         if pid is None:
             return False
-        os.kill(pid, signal.SIGTERM)
         if not self._ended_within(seconds):
             os.killpg(pid, signal.SIGKILL)
             if not self._ended_within(10):

@@ -1,0 +1,248 @@
+"""The command line. Each command's work is in a file of its own, imported when it is called.
+
+Exit codes: 0 done; 2 the operator can mend it (a setting, a file, an argument); 65 a record that cannot be read;
+75 may work later; 3 `broker status` where no broker runs. The workers have their own (streams/transport/exits.py).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from driftloop.schemas.errors import BadRecord, ConfigError, DriftloopError, Unavailable
+
+if TYPE_CHECKING:
+    from driftloop.schemas.settings import Settings
+
+EXIT_CODES: dict[type[DriftloopError], int] = {ConfigError: 2, BadRecord: 65, Unavailable: 75}
+NOT_RUNNING = 3
+
+app = typer.Typer(
+    name="driftloop",
+    help="The loop around a live model over Kafka: drift, retraining, proof, publication.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+broker_app = typer.Typer(help="The embedded Apache Kafka, for where there is no cluster.", no_args_is_help=True)
+topics_app = typer.Typer(help="Our topics, as schemas/topics.py lists them.", no_args_is_help=True)
+monitor_app = typer.Typer(help="What is watched of a model.", no_args_is_help=True)
+reference_app = typer.Typer(help="What a model is compared with.", no_args_is_help=True)
+app.add_typer(broker_app, name="broker")
+app.add_typer(topics_app, name="topics")
+app.add_typer(monitor_app, name="monitor")
+app.add_typer(reference_app, name="reference")
+
+
+@broker_app.command("start")
+def broker_start() -> None:
+    """Start the embedded broker in the background; its data stays in the state folder."""
+    from driftloop.console.broker.daemon import start_broker
+
+    settings = _environment()
+    if settings.bootstrap_servers:
+        print(f"nothing is started: DRIFTLOOP_BOOTSTRAP_SERVERS names {settings.bootstrap_servers}")
+        return
+    found = start_broker(settings.state_folder, _progress)
+    print(f"Apache Kafka runs at {found.bootstrap}, process {found.pid}, data and log in {found.folder}")
+
+
+@broker_app.command("stop")
+def broker_stop() -> None:
+    """Stop the embedded broker; its data stays."""
+    from driftloop.console.broker.daemon import stop_broker
+
+    print("stopped" if stop_broker(_environment().state_folder) else "no embedded broker runs")
+
+
+@broker_app.command("status")
+def broker_status() -> None:
+    """Say whether the embedded broker runs, and where. Exit code 3: it does not."""
+    from driftloop.console.broker.daemon import running_broker
+
+    settings = _environment()
+    found = running_broker(settings.state_folder)
+    if settings.bootstrap_servers:
+        print(f"DRIFTLOOP_BOOTSTRAP_SERVERS names {settings.bootstrap_servers}: that cluster is used")
+    if found is None:
+        print(f"no embedded broker runs (state folder {settings.state_folder})")
+        raise typer.Exit(0 if settings.bootstrap_servers else NOT_RUNNING)
+    print(f"Apache Kafka runs at {found.bootstrap}, process {found.pid}, data and log in {found.folder}")
+
+
+@topics_app.command("apply")
+def topics_apply(
+    fix: Annotated[bool, typer.Option("--fix", help="Change what differs, where that is harmless.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the cluster to answer.")] = 5.0,
+) -> None:
+    """Create the topics that are missing and name what differs from the table. Exit code 2: something differs."""
+    from driftloop.console.topics_report import apply_and_report
+
+    apply_and_report(_connect(), fix, wait, print)
+
+
+@topics_app.command("show")
+def topics_show() -> None:
+    """The table of topics and how the cluster has them."""
+    from driftloop.console.topics_report import show
+
+    for line in show(_connect()):
+        print(line)
+
+
+@monitor_app.command("apply")
+def monitor_apply(file: Annotated[Path, typer.Argument(help="A monitor file (TOML).")]) -> None:
+    """Compile and check a monitor file, and make it the live specification of its model."""
+    from driftloop.console.monitor import apply_monitor
+
+    found, changed = apply_monitor(_connect(), file)
+    what = "is live now" if changed else "was live already, nothing is written"
+    print(f"{found.model}: specification {found.spec} {what}")
+    if not found.has_bins:
+        print(f"bins are not known yet: `driftloop reference build {found.model}` finds them in its predictions")
+
+
+@reference_app.command("build")
+def reference_build(
+    model: Annotated[str, typer.Argument(help="Model id.")],
+    from_: Annotated[datetime | None, typer.Option("--from", help="First event time (UTC).")] = None,
+    to: Annotated[datetime | None, typer.Option("--to", help="End of event time, not included (UTC).")] = None,
+    role: Annotated[str | None, typer.Option(help="Only predictions of this role, for example history.")] = None,
+    first: Annotated[int | None, typer.Option(min=1, help="Only the first N predictions in event time.")] = None,
+) -> None:
+    """Find bins and baselines in the predictions on the topic, with the truths known for them, and publish both."""
+    from driftloop.console.reference import Selection, build
+
+    selection = Selection(_utc(from_), _utc(to), role, first)
+    for line in build(_connect(), model, selection):
+        print(line)
+
+
+@app.command()
+def cat(
+    topic: Annotated[str, typer.Argument(help="Short or full name, for example windows.")],
+    from_beginning: Annotated[bool, typer.Option(help="Begin with the oldest record, not with the next one.")] = True,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Stop after so many records.")] = None,
+    headers: Annotated[bool, typer.Option("--headers", help="Show the records' headers too.")] = False,
+) -> None:
+    """Print a topic of ours as JSON lines, up to its end as of now."""
+    from driftloop.console.cat import cat as lines
+
+    try:
+        for line in lines(
+            _connect(), topic, from_beginning=from_beginning, follow=follow, limit=limit, headers=headers
+        ):
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # `driftloop cat windows | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@app.command()
+def retrain(
+    model: Annotated[str, typer.Argument(help="Model id.")],
+    author: Annotated[str, typer.Option(help="Who orders it.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    as_of: Annotated[
+        datetime | None, typer.Option(help="Use labels known until then (UTC); default: all known now.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also during an outage of the data.")] = False,
+) -> None:
+    """Order a training run; the retrainer records the order and what became of it in the decisions topic."""
+    from driftloop.console.retrain import order_retrain
+
+    order_retrain(_connect(), model, author, reason, _utc(as_of), force)
+    print(f"ordered; watch `driftloop cat decisions --follow` for what becomes of it ({model})")
+
+
+@app.command()
+def observer() -> None:
+    """Run the observer here: joins predictions with ground truth and folds them into panes."""
+    from driftloop.streams.observer.worker import main as run
+
+    raise typer.Exit(run(_connect()))
+
+
+@app.command()
+def judge() -> None:
+    """Run the judge here: merges panes, closes windows, tests for drift, keeps incidents."""
+    from driftloop.streams.judge.worker import main as run
+
+    raise typer.Exit(run(_connect()))
+
+
+@app.command()
+def retrainer() -> None:
+    """Run the retrainer here: decides, trains, proves, publishes."""
+    from driftloop.retrainer.service import main as run
+
+    raise typer.Exit(run(_connect()))
+
+
+@app.command()
+def up() -> None:
+    """Start a broker if there is none, create the topics, run observer, judge and retrainer in the background."""
+    from driftloop.console.services import up as start_all
+
+    start_all(_environment(), _progress)
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up` has started; all data stays."""
+    from driftloop.console.services import down as stop_all
+
+    stop_all(_environment(), _progress)
+
+
+@app.command()
+def demo(
+    report: Annotated[Path | None, typer.Option(help="Write the figures to this file (JSON).")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Stop after so many event days.")] = None,
+) -> None:
+    """The whole loop on a year of flights, on a broker of its own."""
+    from driftloop.console.demo.run import main as run
+
+    raise typer.Exit(run(report, days))
+
+
+def _environment() -> Settings:
+    from driftloop.schemas.settings import Settings
+
+    return Settings.from_environment(os.environ)
+
+
+def _connect() -> Settings:
+    from driftloop.console.connection import connect
+
+    return connect()
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _utc(moment: datetime | None) -> float | None:
+    """Seconds since the epoch of a time given on the command line, which has no zone and means UTC."""
+    from datetime import UTC
+
+    return None if moment is None else moment.replace(tzinfo=UTC).timestamp()
+
+
+def main() -> None:
+    """Run one command; an error of ours is told as what happened and the way out, never as a traceback."""
+    try:
+        app()
+    except DriftloopError as error:
+        print(f"driftloop: {error}", file=sys.stderr)
+        sys.exit(EXIT_CODES.get(type(error), 1))
+
+
+if __name__ == "__main__":
+    main()

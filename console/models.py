@@ -1,0 +1,27 @@
+"""What is published about models, read once by a command."""
+
+from __future__ import annotations
+
+from driftloop.console.reading import read_messages
+from driftloop.schemas.catalogue import Catalogue
+from driftloop.schemas.errors import ConfigError
+from driftloop.schemas.settings import Settings
+from driftloop.schemas.specification import MonitorSpecification
+
+
+def read_catalogue(settings: Settings) -> Catalogue:
+    """Specifications, schemas and references as of now."""
+    catalogue = Catalogue()
+    for short in ("monitors", "schemas", "references"):
+        for message in read_messages(settings, settings.topic(short)):
+            catalogue.absorb(short, message.offset(), message.key(), message.value())
+    return catalogue
+
+
+def find_specification(catalogue: Catalogue, model: str) -> MonitorSpecification:
+    """The live one of a model. ConfigError: it has none."""
+    found = catalogue.specification(model)
+    if found is None:
+        known = ", ".join(sorted(catalogue.models())) or "none"
+        raise ConfigError(f"{model} has no monitor; there is {known}", "`driftloop monitor apply FILE` publishes one")
+    return found

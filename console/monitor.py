@@ -1,0 +1,62 @@
+"""`driftloop monitor apply FILE`: a monitor file becomes the live specification of its model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from driftloop.console.models import read_catalogue
+from driftloop.console.publishing import Publication, publish
+from driftloop.schemas.codec import canonical_json
+from driftloop.schemas.errors import ConfigError
+from driftloop.schemas.events import MonitorApplied, SchemaRegistered
+from driftloop.schemas.prediction import layout
+from driftloop.schemas.settings import Settings
+from driftloop.schemas.specification import MonitorSpecification, compile_monitor
+
+
+class AppliedMonitor(NamedTuple):
+    specification: MonitorSpecification
+    changed: bool
+    """False: it was the live one already, and nothing was written."""
+
+
+def apply_monitor(settings: Settings, file: Path) -> AppliedMonitor:
+    """Compile, check and publish. ConfigError: the file is not there, or what is wrong in it, by line."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}", "name a monitor file, TOML in UTF-8") from error
+    written = compile_monitor(text, str(file))
+    live = read_catalogue(settings).specification(written.model)
+    specification = keep_bins(written, live) if live else written
+    if live is not None and live.spec == specification.spec:
+        return AppliedMonitor(specification, changed=False)
+    publish(settings, specification_events(specification))
+    return AppliedMonitor(specification, changed=True)
+
+
+def keep_bins(written: MonitorSpecification, live: MonitorSpecification) -> MonitorSpecification:
+    """Bins that `reference build` has found stay, where the file names none for a feature of the same kind."""
+    own = {f.name: f for f in written.features}
+    edges, categories = {}, {}
+    for feature in live.features:
+        mine = own.get(feature.name)
+        if mine is None or mine.kind != feature.kind:
+            continue
+        if feature.edges is not None and mine.edges is None:
+            edges[feature.name] = feature.edges
+        if feature.categories is not None and mine.categories is None:
+            categories[feature.name] = feature.categories
+    return written.with_bins(edges, categories)
+
+
+def specification_events(specification: MonitorSpecification) -> list[Publication]:
+    """The schema of its predictions first: whoever reads the specification can read the records."""
+    found = layout(specification)
+    fingerprint = found.fingerprint.hex()
+    model, spec = specification.model, specification.spec
+    return [
+        Publication("schemas", fingerprint, SchemaRegistered(fingerprint, canonical_json(found.schema), model, spec)),
+        Publication("monitors", f"{model}/{spec}", MonitorApplied(model, spec, specification.to_json())),
+    ]

@@ -1,0 +1,88 @@
+"""Topics read by commands: no group is joined, nothing is committed, only committed records are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from driftloop.console.connection import QUIET, admin_client
+from driftloop.schemas.errors import ConfigError, Unavailable
+from driftloop.schemas.settings import Settings
+
+BATCH_RECORDS = 5_000
+CALL_SECONDS = 10.0
+
+
+def read_messages(
+    settings: Settings, topic: str, *, from_beginning: bool = True, follow: bool = False
+) -> Iterator[Any]:
+    """Messages of a topic (its full name), in order within a partition, up to its end as of now; or for ever.
+
+    ConfigError: there is no such topic. Unavailable: the cluster does not answer.
+    """
+    start = OFFSET_BEGINNING if from_beginning else OFFSET_END
+    places = [TopicPartition(topic, p, start) for p in range(partitions_of(settings, topic))]
+    yield from _read(settings, places, follow)
+
+
+def read_tails(settings: Settings, topic: str, records: int) -> Iterator[Any]:
+    """The last ``records`` messages of every partition."""
+    partitions = partitions_of(settings, topic)
+    consumer = _consumer(settings)
+    try:
+        places = []
+        for p in range(partitions):
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=CALL_SECONDS)
+            places.append(TopicPartition(topic, p, max(low, high - records)))
+    except KafkaException as error:
+        raise _unavailable(topic, error.args[0]) from error
+    finally:
+        consumer.close()
+    yield from _read(settings, places, follow=False)
+
+
+def partitions_of(settings: Settings, topic: str) -> int:
+    """How many partitions a topic has. ConfigError: there is no such topic."""
+    found = admin_client(settings).list_topics(timeout=CALL_SECONDS).topics.get(topic)
+    if found is None or not found.partitions:
+        raise ConfigError(
+            f"there is no topic {topic} at {settings.bootstrap_servers}",
+            "`driftloop topics apply` creates our topics; is DRIFTLOOP_PREFIX the one they were created with?",
+        )
+    return len(found.partitions)
+
+
+def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Iterator[Any]:
+    consumer = _consumer(settings)
+    try:
+        consumer.assign(places)
+        unread = {place.partition for place in places}
+        while unread or follow:
+            for message in consumer.consume(BATCH_RECORDS, 0.1):
+                error = message.error()
+                if error is None:
+                    yield message
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    unread.discard(message.partition())
+                else:
+                    raise _unavailable(places[0].topic, error)
+    finally:
+        consumer.close()
+
+
+def _consumer(settings: Settings) -> Consumer:
+    return Consumer(
+        settings.confluent(
+            group_id=settings.group("console"),  # librdkafka wants a name; it is never joined
+            enable_auto_commit=False,
+            enable_partition_eof=True,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+        )
+        | {"logger": QUIET}
+    )
+
+
+def _unavailable(topic: str, error: KafkaError) -> Unavailable:
+    return Unavailable(f"{topic} cannot be read: {error.str()}", "does the cluster run, and may this user read it?")
