@@ -1,0 +1,42 @@
+"""How a model is made: one function, named in the monitor specification as ``module:function``.
+
+    def train(dataset: Dataset, seed: int) -> Predictor
+
+It is called in a process of its own, with limits on time and memory, and more than once a run: first without the
+held-out rows, then on everything. It must be deterministic in (dataset, seed): a run that is repeated after a crash
+has to give the same artefact.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Protocol
+
+from driftloop.artefacts.predictor import Predictor
+from driftloop.retrainer.dataset import Dataset
+from driftloop.schemas.errors import ConfigError
+
+DEFAULT = "driftloop.retrainer.river_trainer:train"
+EXAMPLE = f'for example trainer = "{DEFAULT}"'
+
+
+class Trainer(Protocol):
+    """Fit on a dataset (both classes occur in it); any exception ends the run as failed."""
+
+    def __call__(self, dataset: Dataset, seed: int) -> Predictor: ...
+
+
+def load_trainer(name: str) -> Trainer:
+    """Import ``module:function`` (empty: the default); ConfigError says which half is wrong."""
+    name = name or DEFAULT
+    module_name, colon, function_name = name.partition(":")
+    if not (module_name and colon and function_name):
+        raise ConfigError(f"trainer {name!r} is not of the form module:function", EXAMPLE)
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ConfigError(f"trainer {name!r}: {module_name} cannot be imported: {error}", EXAMPLE) from error
+    trainer: Trainer | None = getattr(module, function_name, None)
+    if not callable(trainer):
+        raise ConfigError(f"trainer {name!r}: {module_name} has no function {function_name}", EXAMPLE)
+    return trainer
