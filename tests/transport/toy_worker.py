@@ -1,0 +1,50 @@
+"""A worker process around the toy fold: ``toy_worker.py SETTINGS-AS-JSON FAULTS-AS-JSON``.
+
+Faults: ``slow_seconds`` each absorb takes; ``hold_seconds`` inside every open transaction, behind its records;
+``abort``: the ordinals of transactions that meet an abortable error; ``lose``: ordinals of batches that get lost
+between the fetch and the fold; ``always_due``: every record is an output, at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import threading
+
+from confluent_kafka import KafkaError, KafkaException
+from driftloop.schemas.settings import Settings
+from driftloop.streams.fold import SourceRecords
+from driftloop.streams.transport.partitions import Partitions
+from driftloop.streams.transport.run import run
+from driftloop.streams.transport.writer import Writer
+from toy import ToyFold, service
+
+never = threading.Event()
+
+
+def install(faults: dict[str, object]) -> None:
+    transactions, batches = itertools.count(), itertools.count()
+    plain_absorb, plain_take = ToyFold.absorb, Partitions.take
+
+    def before_commit(_writer: Writer) -> None:
+        never.wait(faults.get("hold_seconds", 0))
+        if next(transactions) in faults.get("abort", ()):
+            raise KafkaException(KafkaError(KafkaError._INCONSISTENT, "injected", False, False, True))
+
+    def absorb(fold: ToyFold, records: SourceRecords) -> None:
+        if len(records):
+            never.wait(faults.get("slow_seconds", 0))
+        plain_absorb(fold, records)
+
+    def take(partitions: Partitions, batch: object) -> None:
+        if next(batches) not in faults.get("lose", ()):
+            plain_take(partitions, batch)
+
+    Writer.before_commit, ToyFold.absorb, Partitions.take = before_commit, absorb, take
+
+
+if __name__ == "__main__":
+    told, faults = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+    install(faults)
+    sys.exit(run(service(bool(faults.get("always_due"))), Settings(**told)))
