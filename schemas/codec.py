@@ -96,6 +96,11 @@ def schema_of(kind: type) -> Schema:
     return _CURRENT[kind]
 
 
+def is_event(header: bytes) -> bool:
+    """A released schema of an event has this single-object framing."""
+    return header in _BY_HEADER
+
+
 def header_bytes(kind: type) -> bytes:
     """The single-object framing of the current schema of ``kind``."""
     return SINGLE_OBJECT + _CURRENT[kind].fingerprint

@@ -1,0 +1,198 @@
+"""Whole batches of predictions and truths as columns: what the observer's hot path reads.
+
+    values -> header? -> first bytes of all rows joined, one np.frombuffer -> f8[n, width]
+                      -> the rest of each row through the memo of tails    -> int32[n]
+
+Rows that cannot be read come back as ``Rejected`` with a reason; nothing raises, except a registry that is
+Unavailable. A batch in which every row has the same schema takes the shortest way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from driftloop.schemas.batch import Marker, PredictionColumns, Predictions, Rejected, TruthColumns, Truths
+from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.layouts import Layouts, PredictionReader
+from driftloop.schemas.prefix import by_header, doubles, first_header
+from driftloop.schemas.rows import Reading, Values
+from driftloop.schemas.tails import TAIL_BYTES_KEPT_MOST
+from driftloop.schemas.truths import read_truths
+from numpy.typing import NDArray
+
+__all__ = [
+    "Marker",
+    "PredictionColumns",
+    "Predictions",
+    "Rejected",
+    "TruthColumns",
+    "Truths",
+    "read_predictions",
+    "read_truths",
+]
+
+
+class _Part(NamedTuple):
+    """Rows of one schema. ``tail`` -1: the row was refused."""
+
+    rows: NDArray[np.int64]
+    event_time: NDArray[np.float64]
+    score: NDArray[np.float64]
+    numeric: NDArray[np.float64]
+    tail: NDArray[np.int32]
+
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> _Part:
+        return _Part(*[column[which] for column in self])  # type: ignore[arg-type]
+
+
+def read_predictions(
+    values: Values,
+    layouts: Layouts,
+    keys: Values | None = None,
+    timestamps_ms: Sequence[int] | None = None,
+    fast: bool = True,
+) -> Predictions:
+    """Read one batch of the predictions topic. ``keys`` and ``timestamps_ms``: given, they are checked too.
+
+    ``fast`` False: everything through fastavro, for the tests; the columns are the same.
+    Reasons of rejection: ``empty``, ``unknown-framing``, ``unknown-schema``, ``bad-schema``, ``unknown-model``,
+    ``too-large``, ``truncated``, ``trailing-bytes``, ``not-utf8``, ``wrong-type``, ``unknown-role``, ``key-missing``,
+    ``event-time-not-a-number``, ``event-time-before-2000``, ``event-time-in-the-future``,
+    ``score-not-a-probability``.
+    """
+    reading = Reading(values, keys, timestamps_ms, layouts.framing)
+    layouts.begin_batch()
+    parts: dict[str, list[_Part]] = {}
+    for reader, part in (fast and _uniform(reading, layouts)) or _by_schema(reading, layouts, fast):
+        parts.setdefault(reader.spec.model, []).append(_sound(part, reading))
+    columns = []
+    for model, found in sorted(parts.items()):
+        whole = _merged(found)
+        if len(whole.rows):
+            columns.append(PredictionColumns(model, layouts.specifications[model], *whole, layouts.tails(model)))
+    return Predictions(columns, *reading.ledger())
+
+
+def _uniform(reading: Reading, layouts: Layouts) -> list[tuple[PredictionReader, _Part]]:
+    """The whole batch at once, if all of it has the schema of its first row; otherwise nothing."""
+    try:
+        reader = layouts.reader(first_header(reading.values))
+    except BadRecord:
+        return []
+    block = doubles(reading.values, reader.header, reader.width) if reader.fast else None
+    if block is None:
+        return []
+    return [(reader, _fast_part(reading, reader, range(len(reading.values)), reading.values, block))]
+
+
+def _by_schema(reading: Reading, layouts: Layouts, fast: bool) -> list[tuple[PredictionReader, _Part]]:
+    """Row group by row group; what is no prediction goes into the ledger."""
+    groups, faults = by_header(reading.values)
+    for row, fault in faults:
+        reading.refuse(row, fault)
+    found = []
+    for header, rows in groups.items():
+        try:
+            reader = layouts.reader(header)
+        except BadRecord as fault:
+            _no_predictions(reading, rows, fault)
+            continue
+        found.append(
+            (reader, _group(reading, reader, rows) if fast and reader.fast else _slow(reading, reader, rows))
+        )
+    return found
+
+
+def _no_predictions(reading: Reading, rows: Sequence[int], fault: BadRecord) -> None:
+    """Markers into the ledger; the rest is refused."""
+    if fault.reason != "no-prediction":
+        reading.refuse_all(rows, fault)
+        return
+    for row in rows:
+        try:
+            if reading.event(row) is not None:
+                reading.refuse(row, BadRecord("unknown-schema", "a GroundTruth does not belong into this topic"))
+        except BadRecord as own:
+            reading.refuse(row, own)
+
+
+def _group(reading: Reading, reader: PredictionReader, rows: Sequence[int]) -> _Part:
+    """Rows of one schema; those that end within the fixed part are refused."""
+    least = len(reader.header) + 8 * reader.width
+    rows, values = reading.long_enough(rows, least, reader.writer.name)
+    block = doubles(values, reader.header, reader.width)
+    assert block is not None, "every row has this header and is long enough"
+    return _fast_part(reading, reader, rows, values, block)
+
+
+def _fast_part(
+    reading: Reading, reader: PredictionReader, rows: Sequence[int], values: Values, block: NDArray[np.float64]
+) -> _Part:
+    start = len(reader.header) + 8 * reader.width
+    tails = [value[start:] for value in values]  # type: ignore[index]
+    memo = reader.table.memo(reader.header)
+    found: list[int | None] = list(map(memo.get, tails))
+    try:
+        tail = np.array(found, dtype=np.int32)
+    except TypeError:  # a None: some tails are new
+        every = zip(rows, tails, found, strict=True)
+        tail = np.array([_new_tail(reading, reader, memo, *row) for row in every], dtype=np.int32)
+    return _Part(np.asarray(rows, dtype=np.int64), *reader.split(block), tail)
+
+
+def _new_tail(
+    reading: Reading, reader: PredictionReader, memo: dict[bytes, int], row: int, data: bytes, found: int | None
+) -> int:
+    """The index of a row's tail, -1 if it cannot be read."""
+    if found is None:
+        found = memo.get(data)  # an earlier row of this batch may have brought it
+    if found is None:
+        try:
+            reading.value(row)
+            found = reader.read_tail(data)
+        except BadRecord as fault:
+            reading.refuse(row, fault)
+            return -1
+        if len(data) <= TAIL_BYTES_KEPT_MOST:
+            memo[data] = found
+    return found
+
+
+def _slow(reading: Reading, reader: PredictionReader, rows: Sequence[int]) -> _Part:
+    kept, found = [], []
+    for row in rows:
+        try:
+            found.append(reader.read_slowly(reading.value(row)))
+            kept.append(row)
+        except BadRecord as fault:
+            reading.refuse(row, fault)
+    times, scores, numeric, tails = zip(*found, strict=True) if found else ((), (), (), ())
+    return _Part(
+        np.array(kept, dtype=np.int64),
+        np.array(times, dtype=np.float64),
+        np.array(scores, dtype=np.float64),
+        np.array(numeric, dtype=np.float64).reshape(len(kept), len(reader.spec.numeric)),
+        np.array(tails, dtype=np.int32),
+    )
+
+
+def _sound(part: _Part, reading: Reading) -> _Part:
+    """The part without its refused rows: unreadable tail, no key, absurd event time, a score that is none."""
+    keep = part.tail >= 0
+    reading.check_keys(part.rows, keep)
+    reading.check_event_times(part.rows, part.event_time, keep)
+    fine = (part.score >= 0.0) & (part.score <= 1.0)
+    for i in np.flatnonzero(keep & ~fine).tolist():
+        message = f"score is {float(part.score[i])!r}, not a probability from 0 to 1"
+        reading.refuse(int(part.rows[i]), BadRecord("score-not-a-probability", message))
+    keep &= fine
+    return part if keep.all() else part.take(keep)
+
+
+def _merged(parts: list[_Part]) -> _Part:
+    if len(parts) == 1:
+        return parts[0]
+    whole = _Part(*map(np.concatenate, zip(*parts, strict=True)))
+    return whole.take(np.argsort(whole.rows, kind="stable"))

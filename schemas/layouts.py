@@ -1,0 +1,171 @@
+"""From the framing at the front of a prediction to the way its fields are found: one ``PredictionReader`` a schema.
+
+A schema is read the fast way if its leading doubles hold event_time, score and every numeric feature that it has at
+all; any other goes through fastavro, record by record. Both end in the same columns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from driftloop.schemas.codec import NAMESPACE as EVENTS_NAMESPACE
+from driftloop.schemas.codec import is_event
+from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.events import Label
+from driftloop.schemas.prediction import NAMESPACE, ROLES, layout, record_name
+from driftloop.schemas.specification import MonitorSpecification, label_code
+from driftloop.schemas.tails import Tail, Tails, TailTable, TruthTable, TruthTail
+from driftloop.schemas.wire import Framing, Schema, parse, read_body
+from numpy.typing import NDArray
+
+_APPLY = "`driftloop monitor apply` makes a model known"
+Block = NDArray[np.float64]
+
+
+class PredictionReader:
+    """Reads what one schema wrote into the columns of the model's specification (``spec.numeric``)."""
+
+    def __init__(self, writer: Schema, header: bytes, spec: MonitorSpecification, table: TailTable) -> None:
+        self.writer, self.header, self.spec, self.table = writer, header, spec, table
+        fields = writer.definition["fields"]
+        leading = _leading_doubles(fields)
+        names = {f["name"] for f in fields}
+        known = [f.field for f in spec.numeric if f.field in names]
+        self.width = len(leading)
+        self.fast = {"event_time", "score", *known} <= set(leading)
+        if self.fast:
+            self._tail_schema = parse(writer.definition | {"fields": fields[self.width :]})
+            self._time, self._score = leading.index("event_time"), leading.index("score")
+            self._columns = [leading.index(f.field) if f.field in leading else -1 for f in spec.numeric]
+            first = self._columns[0] if self._columns else 0
+            self._adjacent = slice(first, first + len(self._columns))
+            self._in_order = self._columns == list(range(first, first + len(self._columns)))
+
+    def split(self, block: Block) -> tuple[Block, Block, Block]:
+        """(event_time, score, numeric) out of f8[n, width]. A feature that the writer does not know is NaN."""
+        if self._in_order:
+            numeric = block[:, self._adjacent]
+        else:
+            numeric = np.full((len(block), len(self._columns)), np.nan)
+            for column, position in enumerate(self._columns):
+                if position >= 0:
+                    numeric[:, column] = block[:, position]
+        return block[:, self._time].copy(), block[:, self._score].copy(), numeric
+
+    def read_tail(self, data: bytes) -> int:
+        """Index of this tail in ``table.tails``. Errors: BadRecord."""
+        return self.table.add(self._tail(read_body(self._tail_schema, data, 0)))
+
+    def read_slowly(self, data: bytes) -> tuple[float, float, list[float], int]:
+        """(event_time, score, numeric, index of the tail) of a whole record through fastavro. Errors: BadRecord."""
+        record = read_body(self.writer, data, len(self.header))
+        tail = self.table.add(self._tail(record))
+        numeric = [_number(record, f.field) for f in self.spec.numeric]
+        return _number(record, "event_time"), _number(record, "score"), numeric, tail
+
+    def _tail(self, record: Mapping[str, Any]) -> Tail:
+        model = record.get("model")
+        if model != self.spec.model:
+            hint = f"this schema belongs to {self.spec.model}: apply a monitor for the other model"
+            raise BadRecord("unknown-model", f"the record says model {model!r}", hint)
+        version, role = record.get("model_version"), record.get("role", "champion")
+        if not isinstance(version, str) or not version:
+            raise BadRecord("wrong-type", f"model_version is {version!r}, not a text", "every prediction names it")
+        if role not in ROLES:
+            raise BadRecord("unknown-role", f"role is {role!r}", f"one of {', '.join(ROLES)}")
+        return Tail(
+            version, role, _text(record, "predicted"), tuple([_text(record, f.field) for f in self.spec.categorical])
+        )
+
+
+def _leading_doubles(fields: list[dict[str, Any]]) -> list[str]:
+    names: list[str] = []
+    for f in fields:
+        if f["type"] not in ("double", {"type": "double"}):
+            break
+        names.append(f["name"])
+    return names
+
+
+def _number(record: Mapping[str, Any], name: str) -> float:
+    """A missing number is NaN, whether it is null or not in the writer's schema at all."""
+    value = record.get(name)
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadRecord("wrong-type", f"{name} is {value!r}, not a number", "double, or null or NaN where missing")
+    return float(value)
+
+
+def _text(record: Mapping[str, Any], name: str) -> str | None:
+    value = record.get(name)
+    if value is not None and not isinstance(value, str):
+        raise BadRecord(
+            "wrong-type", f"{name} is {value!r}, not a text", "a category is a string, null where missing"
+        )
+    return value
+
+
+def _no_prediction(header: bytes) -> BadRecord:
+    return BadRecord("no-prediction", f"schema {header.hex()} is an event's")
+
+
+class Layouts:
+    """Every way in which predictions may be written, for the models that are known. Used by one thread.
+
+    ``specifications``: the live one by model. ``schemas``: writers' schemas by fingerprint, as the schemas topic has
+    them; the one that prediction.py generates is known without. ``schema_of_id``: a registry, for Confluent framing.
+    """
+
+    def __init__(
+        self,
+        specifications: Mapping[str, MonitorSpecification],
+        schemas: Mapping[bytes, Mapping[str, Any]] | None = None,
+        schema_of_id: Callable[[int], Mapping[str, Any] | None] | None = None,
+    ) -> None:
+        self.specifications = dict(specifications)
+        self.truths = TruthTable()
+        self._by_name = {f"{NAMESPACE}.{record_name(model)}": spec for model, spec in self.specifications.items()}
+        generated = [layout(spec).record for spec in self.specifications.values()]
+        self._schemas = dict(schemas or {}) | {s.fingerprint: s.definition for s in generated}
+        self.framing = Framing(schema_of_id, schema_of_fingerprint=self._schemas.get)
+        self._tables = {model: TailTable(spec) for model, spec in self.specifications.items()}
+        self._readers: dict[bytes, PredictionReader] = {}
+
+    def begin_batch(self) -> None:
+        """Bound the tables of tails; called before a batch is read."""
+        self.truths.begin_batch()
+        for table in self._tables.values():
+            table.begin_batch()
+
+    def tails(self, model: str) -> Tails:
+        """The table that ``tail`` of this model's columns points into, until the next batch."""
+        return self._tables[model].tails
+
+    def add_truth(self, model: str, label: Label) -> int:
+        """Index of this truth's tail in ``truths``. Errors: BadRecord ``unknown-model``."""
+        spec = self.specifications.get(model)
+        if spec is None:
+            raise BadRecord("unknown-model", f"{model!r} is no model that is monitored", _APPLY)
+        return self.truths.add(TruthTail(model, label, label_code(label, spec.classes)))
+
+    def reader(self, header: bytes) -> PredictionReader:
+        """How records with this framing are read.
+
+        Errors: BadRecord ``unknown-schema``, ``bad-schema``, ``unknown-model``; ``no-prediction``: it is an event.
+        """
+        found = self._readers.get(header)
+        if found is None:
+            if is_event(header):
+                raise _no_prediction(header)
+            writer = self.framing.schema(header)
+            if writer.name.startswith(f"{EVENTS_NAMESPACE}."):
+                raise _no_prediction(header)
+            spec = self._by_name.get(writer.name)
+            if spec is None:
+                raise BadRecord("unknown-model", f"{writer.name} is no model that is monitored", _APPLY)
+            found = self._readers[header] = PredictionReader(writer, header, spec, self._tables[spec.model])
+        return found

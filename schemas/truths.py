@@ -1,0 +1,150 @@
+"""Batches of ground truth as columns. event_time is read at once, model and label through a memo of their bytes.
+
+The tail of a truth is model, label, value. A value differs from row to row, so the memo is keyed by model and label:
+no Avro encoding is the beginning of another, hence ``known head + 02 + eight bytes`` can only mean that head and a
+value.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from driftloop.schemas.batch import TruthColumns, Truths
+from driftloop.schemas.codec import header_bytes, schema_of
+from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.events import GroundTruth
+from driftloop.schemas.layouts import Layouts
+from driftloop.schemas.prefix import by_header, doubles
+from driftloop.schemas.rows import Reading, Values
+from driftloop.schemas.tails import TAIL_BYTES_KEPT_MOST
+from driftloop.schemas.wire import parse, read_body
+from numpy.typing import NDArray
+
+_HEADER = header_bytes(GroundTruth)
+_START = len(_HEADER) + 8
+_DEFINITION = schema_of(GroundTruth).definition
+_TAIL = parse(_DEFINITION | {"fields": _DEFINITION["fields"][1:]})
+_NO_VALUE = b"\x00"
+_VALUE = 2
+_VALUE_BYTES = 9
+assert _DEFINITION["fields"][0]["name"] == "event_time"
+
+
+class _Part(NamedTuple):
+    """Rows of one framing. ``tail`` -1: the row was refused."""
+
+    rows: NDArray[np.int64]
+    event_time: NDArray[np.float64]
+    value: NDArray[np.float64]
+    tail: NDArray[np.int32]
+
+
+def read_truths(
+    values: Values,
+    layouts: Layouts,
+    keys: Values | None = None,
+    timestamps_ms: Sequence[int] | None = None,
+    fast: bool = True,
+) -> Truths:
+    """Read one batch of the ground-truth topic; as ``read_predictions``, with the same reasons of rejection."""
+    reading = Reading(values, keys, timestamps_ms, layouts.framing)
+    layouts.begin_batch()
+    block = doubles(values, _HEADER, 1) if fast and values else None
+    if block is not None:
+        parts = [_fast(reading, layouts, range(len(values)), values, block)]
+    else:
+        parts = _by_framing(reading, layouts, fast)
+    whole = _Part(*map(np.concatenate, zip(*parts, strict=True))) if parts else None
+    return Truths(_by_model(whole, reading, layouts) if whole else [], *reading.ledger())
+
+
+def _by_model(part: _Part, reading: Reading, layouts: Layouts) -> list[TruthColumns]:
+    keep = part.tail >= 0
+    reading.check_keys(part.rows, keep)
+    reading.check_event_times(part.rows, part.event_time, keep)
+    order = np.flatnonzero(keep)
+    order = order[np.argsort(part.rows[order], kind="stable")]
+    table = layouts.truths
+    models = table.models()[part.tail[order]]
+    columns = []
+    for model in np.unique(models).tolist():
+        rows, event_time, value, tail = (column[order[models == model]] for column in part)
+        code = table.codes()[tail]
+        columns.append(TruthColumns(table.names[model], rows, event_time, code, value, tail, table.tails))
+    return sorted(columns, key=lambda found: found.model)
+
+
+def _by_framing(reading: Reading, layouts: Layouts, fast: bool) -> list[_Part]:
+    groups, faults = by_header(reading.values)
+    for row, fault in faults:
+        reading.refuse(row, fault)
+    parts = []
+    for header, rows in groups.items():
+        if fast and header == _HEADER:
+            complete, values = reading.long_enough(rows, _START, GroundTruth.__name__)
+            block = doubles(values, header, 1)
+            assert block is not None, "every row has this header and is long enough"
+            parts.append(_fast(reading, layouts, complete, values, block))
+        else:
+            parts.append(_slow(reading, layouts, rows))
+    return parts
+
+
+def _fast(
+    reading: Reading, layouts: Layouts, rows: Sequence[int], values: Values, block: NDArray[np.float64]
+) -> _Part:
+    tails = [value[_START:] for value in values]  # type: ignore[index]
+    value = np.full(len(rows), math.nan)
+    found: list[int | None] = list(map(layouts.truths.memo.get, tails))
+    try:
+        tail = np.array(found, dtype=np.int32)
+    except TypeError:  # a None: tails that are new, or carry a value
+        for i, known in enumerate(found):
+            if known is None:
+                found[i], value[i] = _new_tail(reading, layouts, rows[i], tails[i])
+        tail = np.array(found, dtype=np.int32)
+    return _Part(np.asarray(rows, dtype=np.int64), block[:, 0], value, tail)
+
+
+def _new_tail(reading: Reading, layouts: Layouts, row: int, data: bytes) -> tuple[int, float]:
+    """(index of the tail, value); index -1 if it cannot be read."""
+    memo = layouts.truths.memo
+    has_value = len(data) > _VALUE_BYTES and data[-_VALUE_BYTES] == _VALUE
+    known = memo.get(data[:-_VALUE_BYTES] + _NO_VALUE) if has_value else memo.get(data)
+    if known is not None:
+        return known, struct.unpack("<d", data[-8:])[0] if has_value else math.nan
+    try:
+        reading.value(row)
+        record = read_body(_TAIL, data, 0)
+        index = layouts.add_truth(record["model"], record["label"])
+    except BadRecord as fault:
+        reading.refuse(row, fault)
+        return -1, math.nan
+    value = record["value"]
+    if len(data) <= TAIL_BYTES_KEPT_MOST:
+        memo[data if value is None else data[:-_VALUE_BYTES] + _NO_VALUE] = index
+    return index, math.nan if value is None else value
+
+
+def _slow(reading: Reading, layouts: Layouts, rows: Sequence[int]) -> _Part:
+    kept, found = [], []
+    for row in rows:
+        try:
+            truth = reading.event(row)
+            if truth is not None:
+                index = layouts.add_truth(truth.model, truth.label)
+                found.append((truth.event_time, math.nan if truth.value is None else truth.value, index))
+                kept.append(row)
+        except BadRecord as fault:
+            reading.refuse(row, fault)
+    times, values, tails = zip(*found, strict=True) if found else ((), (), ())
+    return _Part(
+        np.array(kept, dtype=np.int64),
+        np.array(times, dtype=np.float64),
+        np.array(values, dtype=np.float64),
+        np.array(tails, dtype=np.int32),
+    )
