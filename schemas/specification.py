@@ -122,6 +122,12 @@ class MonitorSpecification:
         return all(f.bins for f in self.features)
 
     @cached_property
+    def bins_hash(self) -> str:
+        """16 hex digits over the features and their bins alone: what baselines must agree with."""
+        bins = [(f.name, f.kind, f.edges, f.categories) for f in self.features]
+        return hashlib.sha256(canonical_json(bins).encode()).hexdigest()[:16]
+
+    @cached_property
     def coder(self) -> Coder:
         """Codes f8[n, F] of the numeric features. Only where ``has_bins``."""
         assert self.has_bins, f"the bins of {self.model} are not known yet"

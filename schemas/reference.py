@@ -1,0 +1,205 @@
+"""The reference of a model: bin edges go into its specification, baselines are what was counted on them.
+
+So baselines may be built anew while panes stay comparable. ``build_reference`` is a pure function of rows; where the
+rows come from (a range of the topic, a file) is the caller's affair, and ``offsets`` says it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from driftloop.schemas.bins import LOSS_BINS, SCORE_BINS, log_loss, loss_codes, score_codes
+from driftloop.schemas.codec import canonical_json
+from driftloop.schemas.errors import BadRecord, ConfigError
+from driftloop.schemas.events import OffsetRange
+from driftloop.schemas.specification import CATEGORIES_MOST, Feature, MonitorSpecification, numeric_codes
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+NUMERIC_BINS = 16
+"""Quantile bins of a numeric feature: 16 were enough for every shift we measured (notes/detectors.md, section 3)."""
+CONFIDENCE = 0.9
+"""Of the one-sided upper bounds: an e-detector's bound holds with this probability over the reference."""
+DAYS_LEAST = 5
+"""Below so many days rows are taken as independent, for want of anything better."""
+_DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """What the reference rows look like, on the bins of the specifications with this ``bins`` hash.
+
+    ``features``: counts by feature name. ``score``: counts of 64 bins; ``score_by_label`` the same of labelled rows,
+    by code. ``loss``: counts of 512 bins of the log loss. ``loss_mean``, ``error_rate`` over labelled rows with their
+    90 % upper bounds, None without any. Times in seconds, first and last event.
+    """
+
+    model: str
+    bins: str
+    rows: int
+    labelled: int
+    from_time: float
+    to_time: float
+    features: Mapping[str, tuple[int, ...]]
+    score: tuple[int, ...]
+    score_by_label: tuple[tuple[int, ...], tuple[int, ...]]
+    loss: tuple[int, ...]
+    loss_mean: float | None
+    loss_upper: float | None
+    error_rate: float | None
+    error_upper: float | None
+    class_shares: tuple[float, float] | None
+    offsets: tuple[OffsetRange, ...] = ()
+
+    @cached_property
+    def reference(self) -> str:
+        """Name of these baselines: 16 hex digits of sha256 over their canonical JSON."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def bins_fit(self, spec: MonitorSpecification) -> bool:
+        """They were counted on the bins of this specification."""
+        return self.model == spec.model and self.bins == spec.bins_hash
+
+    def to_json(self) -> str:
+        """Canonical JSON."""
+        return canonical_json(asdict(self) | {"features": dict(self.features)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Baselines:
+        """Back from ``to_json``. Errors: BadRecord ``bad-reference``."""
+        try:
+            found = json.loads(text)
+            found["features"] = {name: tuple(counts) for name, counts in found["features"].items()}
+            found["score_by_label"] = tuple(tuple(counts) for counts in found["score_by_label"])
+            found["score"], found["loss"] = tuple(found["score"]), tuple(found["loss"])
+            found["class_shares"] = found["class_shares"] and tuple(found["class_shares"])
+            found["offsets"] = tuple(OffsetRange(**o) for o in found["offsets"])
+            return cls(**found)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            hint = "was it written by a newer driftloop? build the reference again with this one"
+            raise BadRecord("bad-reference", f"these are no baselines: {error!r}", hint) from None
+
+
+def build_reference(
+    spec: MonitorSpecification,
+    columns: Mapping[str, NDArray[Any]],
+    labels: NDArray[np.integer],
+    *,
+    score: NDArray[np.float64],
+    event_time: NDArray[np.float64],
+    predicted: NDArray[np.integer] | None = None,
+    offsets: Sequence[OffsetRange] = (),
+) -> tuple[MonitorSpecification, Baselines]:
+    """(specification with bins, baselines) from n rows. Bins that the specification has already are kept.
+
+    ``columns`` by feature name: f8[n] with NaN, or object[n] of str | None. ``labels`` and ``predicted`` int[n]:
+    index of the class, anything else: not known. Errors: ConfigError where there are no rows.
+    """
+    if len(event_time) == 0:
+        raise ConfigError(f"a reference of {spec.model} needs rows, and there are none", "name a range that has some")
+    edges = {f.name: numeric_edges(columns[f.name]) for f in spec.numeric if f.edges is None}
+    categories = {f.name: top_categories(columns[f.name]) for f in spec.categorical if f.categories is None}
+    spec = spec.with_bins(edges, categories)
+    labelled = (labels == 0) | (labels == 1)
+    label, labelled_score = labels[labelled], score[labelled]
+    loss = log_loss(labelled_score, label)
+    day = event_time[labelled] // _DAY_SECONDS
+    loss_mean, loss_upper = upper_bound(loss, day)
+    told = np.zeros(len(label), bool) if predicted is None else np.isin(predicted[labelled], (0, 1))
+    wrong = np.zeros(0) if predicted is None else (predicted[labelled][told] != label[told]).astype(np.float64)
+    error_rate, error_upper = upper_bound(wrong, day[told])
+    ones = float(np.mean(label == 1)) if len(label) else math.nan
+    by_label = [_counts(score_codes(labelled_score[label == code]), SCORE_BINS) for code in (0, 1)]
+    return spec, Baselines(
+        spec.model,
+        spec.bins_hash,
+        len(event_time),
+        len(label),
+        float(event_time.min()),
+        float(event_time.max()),
+        _feature_counts(spec, columns),
+        _counts(score_codes(score), SCORE_BINS),
+        (by_label[0], by_label[1]),
+        _counts(loss_codes(loss), LOSS_BINS),
+        loss_mean,
+        loss_upper,
+        error_rate,
+        error_upper,
+        (1.0 - ones, ones) if len(label) else None,
+        tuple(offsets),
+    )
+
+
+def numeric_edges(values: NDArray[np.float64]) -> tuple[float, ...]:
+    """At most 15 inner edges, so that the finite values fill the bins evenly.
+
+    Few distinct values: one bin each, cut halfway. A single one: a bin of its own between two others, so that any
+    change is seen. None at all: no edges.
+    """
+    finite = values[np.isfinite(values)]
+    distinct = np.unique(finite)
+    if len(distinct) == 0:
+        return ()
+    if len(distinct) == 1:
+        only = float(distinct[0])
+        return (only, math.nextafter(only, math.inf))
+    if len(distinct) <= NUMERIC_BINS:
+        return _ascending(distinct[:-1] + (distinct[1:] - distinct[:-1]) / 2)
+    return _ascending(np.quantile(finite, np.arange(1, NUMERIC_BINS) / NUMERIC_BINS))
+
+
+def _ascending(edges: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(np.unique(edges[np.isfinite(edges)]).tolist())
+
+
+def top_categories(values: NDArray[Any]) -> tuple[str, ...]:
+    """The 64 most frequent categories, most frequent first, ties by name."""
+    counts = Counter(value for value in values.tolist() if value is not None)
+    return tuple(sorted(counts, key=lambda name: (-counts[name], name))[:CATEGORIES_MOST])
+
+
+def upper_bound(values: NDArray[np.float64], day: NDArray[np.float64]) -> tuple[float | None, float | None]:
+    """(mean, one-sided 90 % upper bound of it); (None, None) without values.
+
+    Rows of one day depend on each other, so days are the units: S_d the sum and n_d the number of day d, D days,
+    n = sum n_d,  se = sqrt(D/(D-1) * sum (S_d - n_d*mean)^2) / n  (ratio estimator), bound = mean + t(.9; D-1) * se.
+    Below five days: the same with rows as units.
+    """
+    if len(values) == 0:
+        return None, None
+    mean = float(values.mean())
+    _, unit = np.unique(day, return_inverse=True)
+    if unit.max() + 1 < DAYS_LEAST:
+        unit = np.arange(len(values))
+    units = int(unit.max()) + 1
+    if units == 1:
+        return mean, mean
+    excess = np.bincount(unit, weights=values - mean)
+    error = math.sqrt(units / (units - 1) * float(excess @ excess)) / len(values)
+    return mean, mean + float(stdtrit(units - 1, CONFIDENCE)) * error
+
+
+def _feature_counts(spec: MonitorSpecification, columns: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int, ...]]:
+    matrix = np.column_stack([columns[f.name] for f in spec.numeric]) if spec.numeric else np.empty((0, 0))
+    codes = numeric_codes(np.asarray(matrix, dtype=np.float64), spec)
+    found = {f.name: _counts(codes[:, j], f.bins) for j, f in enumerate(spec.numeric)}
+    return found | {f.name: _counts(category_codes(f, columns[f.name]), f.bins) for f in spec.categorical}
+
+
+def category_codes(feature: Feature, values: NDArray[Any]) -> NDArray[np.int64]:
+    """Codes of one categorical feature: index; len(categories): other or unseen; one more: missing."""
+    known = {name: code for code, name in enumerate(feature.categories or ())}
+    other = len(known)
+    return np.array([other + 1 if v is None else known.get(v, other) for v in values.tolist()], dtype=np.int64)
+
+
+def _counts(codes: NDArray[np.int64], bins: int) -> tuple[int, ...]:
+    return tuple(np.bincount(codes, minlength=bins).tolist())
