@@ -15,7 +15,7 @@ from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Service
 
-CALL_SECONDS_MOST = 15.0
+CALL_SECONDS_MOST = 10.0
 CATALOGUE_TOPICS = ("monitors", "schemas", "references")
 """Read by every service, one partition each."""
 APPLY = "`driftloop topics apply` creates and repairs the topics"

@@ -68,10 +68,12 @@ class Workers:
         return worker.wait(30)
 
     def end(self) -> None:
+        """Stop them all; pytest shows what they said when a test has failed."""
         for worker in self.all:
             if worker.poll() is None:
                 worker.kill()
                 worker.wait(10)
+            print(f"--- worker {self.all.index(worker)}, exit {worker.returncode}\n{self.log(worker)}")
 
 
 def feed(settings: Settings, each: int, value_bytes: int = 20) -> None:

@@ -1,0 +1,87 @@
+"""What operators do to a cluster: refused or said aloud, in plain words, with a named exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from driftloop.schemas.settings import Settings
+from driftloop.streams.transport.exits import Exit
+from driving import Workers, expect_exact, feed, wait_until, wait_until_absorbed
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def workers(settings: Settings, tmp_path: Path) -> Iterator[Workers]:
+    found = Workers(settings, tmp_path)
+    yield found
+    found.end()
+
+
+def create_anew(settings: Settings, topic: str, partitions: int) -> None:
+    admin = AdminClient(settings.confluent())
+    admin.delete_topics([topic])[topic].result(20)
+
+    def created() -> bool:
+        try:
+            admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(20)
+        except KafkaException:  # the deletion is still under way
+            return False
+        return True
+
+    wait_until(created, f"{topic} created anew")
+    wait_until(lambda: len(admin.list_topics(topic, 10).topics[topic].partitions) == partitions, "its partitions")
+
+
+def a_run(settings: Settings, workers: Workers, each: int) -> None:
+    worker = workers.start()
+    wait_until_absorbed(settings, each)
+    assert workers.stop(worker) == Exit.STOPPED
+
+
+def test_a_source_created_anew_is_refused(settings: Settings, workers: Workers) -> None:
+    feed(settings, 100)
+    a_run(settings, workers, 100)
+    create_anew(settings, settings.topic("predictions"), settings.partitions)
+    feed(settings, 200)
+    worker = workers.start()
+    assert worker.wait(60) == Exit.CONFIG, workers.log(worker)
+    assert f"topic {settings.topic('predictions')} was deleted and created anew" in workers.log(worker)
+
+
+def test_sources_that_do_not_fit_together_are_refused(settings: Settings, workers: Workers) -> None:
+    create_anew(settings, settings.topic("ground-truth"), 3)
+    worker = workers.start()
+    assert worker.wait(60) == Exit.CONFIG
+    assert f"{settings.topic('ground-truth')} has 3" in workers.log(worker)
+
+
+def test_a_cluster_that_does_not_answer_is_told(settings: Settings, workers: Workers) -> None:
+    from dataclasses import replace
+
+    workers.settings = replace(settings, bootstrap_servers="127.0.0.1:9")
+    worker = workers.start()
+    assert worker.wait(60) == Exit.UNAVAILABLE
+    assert "no answer from 127.0.0.1:9" in workers.log(worker)
+    assert "driftloop broker status" in workers.log(worker)
+
+
+def test_reset_offsets_is_recognised_and_said_aloud(settings: Settings, workers: Workers) -> None:
+    feed(settings, 100)
+    a_run(settings, workers, 100)
+    tool = Consumer(settings.confluent(group_id=settings.group("toy"), enable_auto_commit=False))
+    tool.commit(offsets=[TopicPartition(settings.topic("predictions"), 2, 10)], asynchronous=False)
+    tool.close()
+    feed(settings, 100)
+    worker = workers.start()
+    wait_until_absorbed(settings, 200)
+    assert workers.stop(worker) == Exit.STOPPED
+    assert (
+        f"{settings.topic('predictions')}[2]: an operator has set the group's offset to 10; the state stands at 100"
+        in workers.log(worker)
+    )
+    expect_exact(settings, 200)
