@@ -1,0 +1,67 @@
+"""What the judge has found, as it is found: for pagers, chat rooms and the app itself."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from driftloop.client.cluster import settings_of
+from driftloop.client.reader import Record, TopicReader
+from driftloop.schemas.codec import decode
+from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.events import DriftDetected, IncidentChanged
+from driftloop.schemas.settings import Settings
+
+Alert = DriftDetected | IncidentChanged
+_REMEMBERED_MOST = 10_000
+"""Ids of that many past alerts are kept to drop a repeat."""
+
+
+def alerts(
+    settings: Settings | str | None = None,
+    model: str | None = None,
+    *,
+    from_start: bool = False,
+    quiet_seconds_most: float | None = None,
+) -> Iterator[Alert]:
+    """DriftDetected and IncidentChanged of one model or of all, from this call on (``from_start``: all on the topic).
+
+    Waits for ever, or until nothing has come for ``quiet_seconds_most``. A repeat of an alert is left out. Errors:
+    ConfigError, Unavailable, and BadRecord for a record that cannot be read.
+    """
+    reader = TopicReader(settings_of(settings), ("drift",), from_end=not from_start)
+    return _read(reader, model, quiet_seconds_most)
+
+
+def _read(reader: TopicReader, model: str | None, quiet_seconds_most: float | None) -> Iterator[Alert]:
+    seen: OrderedDict[bytes, None] = OrderedDict()
+    with reader:
+        heard_at = time.monotonic()
+        while quiet_seconds_most is None or time.monotonic() - heard_at < quiet_seconds_most:
+            for record in reader.poll(0.1):
+                heard_at = time.monotonic()
+                alert = _alert(record)
+                if (model is None or alert.model == model) and not _repeated(record, seen):
+                    yield alert
+
+
+def _alert(record: Record) -> Alert:
+    event = decode(record.value)
+    if isinstance(event, DriftDetected | IncidentChanged):
+        return event
+    place = f"{record.short}[{record.partition}]@{record.offset}"
+    raise BadRecord("unknown-schema", f"{place} is a {type(event).__name__}, no alert", "who writes to this topic?")
+
+
+def _repeated(record: Record, seen: OrderedDict[bytes, None]) -> bool:
+    """Has an alert of the same ce_id been seen? (A judge that restarts may say again what it had said.)"""
+    identity = dict(record.headers or []).get("ce_id")
+    if identity is None:
+        return False
+    if identity in seen:
+        return True
+    seen[identity] = None
+    if len(seen) > _REMEMBERED_MOST:
+        seen.popitem(last=False)
+    return False

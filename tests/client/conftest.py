@@ -1,0 +1,90 @@
+"""A monitor on the test's own topics, and what one reads back from them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+from confluent_kafka import Producer as KafkaProducer
+from driftloop.client.reader import Record, TopicReader
+from driftloop.schemas.codec import encode
+from driftloop.schemas.events import MonitorApplied
+from driftloop.schemas.settings import Settings
+from driftloop.schemas.specification import Feature, MonitorSpecification
+
+SPEC = MonitorSpecification(
+    model="flights",
+    task="binary",
+    classes=("on time", "late"),
+    features=(
+        Feature("hour", "f_hour", "numeric"),
+        Feature("distance", "f_distance", "numeric"),
+        Feature("carrier", "f_carrier", "categorical"),
+    ),
+    horizon_seconds=86_400.0,
+)
+
+
+class Log(NamedTuple):
+    """The topics of a test."""
+
+    settings: Settings
+
+    def write(self, short: str, *events: Any, key: bytes = b"key") -> None:
+        """Produce events and wait until they are there."""
+        producer = KafkaProducer(self.settings.confluent(linger_ms=0))
+        for event in events:
+            producer.produce(self.settings.topic(short), event if isinstance(event, bytes) else encode(event), key)
+        assert producer.flush(30) == 0
+
+    def read(self, *shorts: str) -> list[Record]:
+        """Everything on the topics."""
+        found: list[Record] = []
+        with TopicReader(self.settings, shorts) as reader:
+            while not reader.caught_up:
+                found += reader.poll(0.1)
+        return found
+
+
+@pytest.fixture
+def log(settings: Settings) -> Log:
+    """The test's topics, with a monitor of the model "flights"."""
+    found = Log(settings)
+    found.write(
+        "monitors", MonitorApplied("flights", SPEC.spec, SPEC.to_json()), key=b"flights/" + SPEC.spec.encode()
+    )
+    return found
+
+
+@pytest.fixture
+def spec() -> MonitorSpecification:
+    return SPEC
+
+
+class MockCluster:
+    """librdkafka's own broker in this process: enough to take records, quick to start, and it can be gone."""
+
+    def __init__(self) -> None:
+        self._host: KafkaProducer | None = KafkaProducer(
+            {"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 0}
+        )
+        (broker,) = self._host.list_topics(timeout=30).brokers.values()
+        self.settings = Settings(bootstrap_servers=f"{broker.host}:{broker.port}", prefix="mock")
+        for short in ("predictions", "ground-truth"):
+            self._host.list_topics(self.settings.topic(short), timeout=30)
+
+    def stop(self) -> None:
+        """Close every connection and listen no more."""
+        self._host = None
+
+
+@pytest.fixture(scope="module")
+def standing() -> MockCluster:
+    """One for all tests of a file that only need somebody to talk to."""
+    return MockCluster()
+
+
+@pytest.fixture
+def mortal() -> MockCluster:
+    """One that a test may stop."""
+    return MockCluster()

@@ -1,0 +1,157 @@
+"""The broker is gone: the app does not wait, and every record is accounted for."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from typing import Any
+
+import pytest
+from driftloop.client import Failure, Producer
+from driftloop.schemas.errors import ConfigError
+from driftloop.schemas.specification import MonitorSpecification
+
+FLIGHT = {"hour": 7, "distance": 1400.0, "carrier": "AA"}
+SLACK_SECONDS = 0.25
+"""What a busy machine may add to a wait."""
+
+
+def test_nothing_is_lost_silently_when_the_broker_goes(mortal: Any, spec: MonitorSpecification) -> None:
+    reports: list[Failure] = []
+    producer = Producer(
+        "flights",
+        mortal.settings,
+        version="v1",
+        specification=spec,
+        block_seconds_most=0.2,
+        buffer_records_most=50,
+        delivery_seconds_most=1.0,
+        on_failure=reports.append,
+    )
+    for _ in range(10):
+        producer.predicted(FLIGHT, 0.5)
+    assert producer.flush(30) == 0
+    assert producer.delivered == 10
+
+    mortal.stop()
+    waits = []
+    for _ in range(200):
+        started = time.monotonic()
+        producer.predicted(FLIGHT, 0.5)
+        waits.append(time.monotonic() - started)
+    assert max(waits) < 0.2 + SLACK_SECONDS, "the app was held up for longer than allowed"
+    assert sum(wait > 0.1 for wait in waits) == 1, "a burst of drops may cost one wait, not one each"
+    assert producer.dropped == 150
+
+    assert producer.flush(30) == 0, "records that time out leave the buffer"
+    assert (producer.delivered, producer.failed, producer.dropped) == (10, 50, 150)
+    producer.close()
+    told = {kind: sum(r.records for r in reports if r.kind == kind) for kind in ("dropped", "not-delivered")}
+    assert told == {"dropped": 150, "not-delivered": 50}
+    assert len(reports) <= 4, "a burst is told in summaries"
+    assert all(report.message for report in reports)
+
+
+def test_with_no_wait_allowed_a_full_buffer_costs_no_time(mortal: Any, spec: MonitorSpecification) -> None:
+    producer = Producer(
+        "flights",
+        mortal.settings,
+        version="v1",
+        specification=spec,
+        block_seconds_most=0.0,
+        buffer_records_most=10,
+        on_failure=[].append,
+    )
+    mortal.stop()
+    started = time.monotonic()
+    for _ in range(1000):
+        producer.predicted(FLIGHT, 0.5)
+    assert time.monotonic() - started < SLACK_SECONDS
+    assert producer.dropped == 990
+    producer.close(timeout_seconds=0.1)
+    assert (producer.delivered, producer.failed) == (0, 10), "what is given up at the end has failed"
+
+
+def test_an_app_that_is_faster_than_kafka_waits_and_loses_nothing(standing: Any, spec: MonitorSpecification) -> None:
+    with Producer(
+        "flights",
+        standing.settings,
+        version="v1",
+        specification=spec,
+        block_seconds_most=60.0,
+        buffer_records_most=100,
+    ) as producer:
+        for _ in range(3000):
+            producer.predicted(FLIGHT, 0.5)
+        assert producer.flush(30) == 0
+        assert (producer.delivered, producer.failed, producer.dropped) == (3000, 0, 0)
+
+
+def test_many_threads_are_counted_right(standing: Any, spec: MonitorSpecification) -> None:
+    with Producer("flights", standing.settings, version="v1", specification=spec) as producer:
+        ids: list[list[str]] = [[] for _ in range(4)]
+
+        def work(mine: list[str]) -> None:
+            mine.extend(producer.predicted(FLIGHT, 0.5) for _ in range(500))
+
+        threads = [threading.Thread(target=work, args=(mine,)) for mine in ids]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert producer.flush(30) == 0
+        assert producer.delivered == 2000
+        assert len({i for mine in ids for i in mine}) == 2000
+
+
+def test_a_callback_that_fails_does_not_end_the_reports(mortal: Any, spec: MonitorSpecification) -> None:
+    calls: list[Failure] = []
+
+    def fail(failure: Failure) -> None:
+        calls.append(failure)
+        raise RuntimeError("the app's own mistake")
+
+    producer = Producer(
+        "flights",
+        mortal.settings,
+        version="v1",
+        specification=spec,
+        block_seconds_most=0.0,
+        buffer_records_most=1,
+        delivery_seconds_most=0.5,
+        on_failure=fail,
+    )
+    mortal.stop()
+    for _ in range(3):
+        producer.predicted(FLIGHT, 0.5)
+    producer.flush(30)
+    producer.close()
+    assert {call.kind for call in calls} == {"dropped", "not-delivered"}
+
+
+def test_a_closed_producer_says_so_and_closing_twice_is_once(standing: Any, spec: MonitorSpecification) -> None:
+    producer = Producer("flights", standing.settings, version="v1", specification=spec)
+    producer.close()
+    producer.close()
+    with pytest.raises(ConfigError, match="this Producer is closed"):
+        producer.predicted(FLIGHT, 0.5)
+
+
+def say_in_child(producer: Producer, answers: Any) -> None:
+    try:
+        producer.predicted(FLIGHT, 0.5)
+    except ConfigError as error:
+        answers.put(error.message)
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_producer_made_before_a_fork_says_so_in_the_child(standing: Any, spec: MonitorSpecification) -> None:
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    with Producer("flights", standing.settings, version="v1", specification=spec) as producer:
+        child = context.Process(target=say_in_child, args=(producer, answers))
+        child.start()
+        assert "made before a fork" in answers.get(timeout=30)
+        child.join(30)
+    assert not child.is_alive()
