@@ -1,0 +1,30 @@
+"""The observer: predictions and ground truth in; panes of partial sums and progress out. Pure, but for worker.py.
+
+    records -> reading.py -> join.py (who belongs to whom) -> sketch.py (columns to bins) -> panes.py -> events
+
+**What the judge gets**, on the panes topic:
+
+``Pane`` kind ``features``, bucket -1: all accepted predictions of (version, role, spec, pane).
+    counts      predictions; missing:<feature>, unseen:<feature> and unscored where above zero
+    histograms  score (bins.SCORE_EDGES), predicted (0, 1, 2 unknown), feature:<name> (where the spec has bins)
+``Pane`` kind ``labels``, bucket k: the pairs of that pane whose label delay fell into (edge[k-1], edge[k]].
+    counts      pairs; labelled (those whose label is a class); errors; unlabelled = pairs - labelled; unscored:
+                labelled, but without a usable score: not in the sums and histograms of scores and losses
+    sums        log_loss, log_loss_squared (nats, nats squared), brier, delay_seconds
+    histograms  confusion (label code * 3 + predicted code, 2: unknown), score_by_label:0, score_by_label:1,
+                loss (bins.LOSS_EDGES), delay (the bucket's own number)
+``Pane`` kind ``counters``, version, role "" and bucket -1: what has happened in this partition to this model since
+    its beginning, as of ``emitted_at``; ``pane_start`` = emitted_at - pane_seconds. Each replaces the one before:
+    take, for each partition, the one of the greatest ``emitted_at`` that is not above the frontier.
+    counts      predictions, labelled, never_labelled, orphans, duplicates, amendments, too_late, unlabelled, overflow
+
+``emitted_at`` is an instant of time.py: the pane's end (features), its end + edge[k] (labels). What came behind its
+instant is told at the first instant above the watermark that it met, as revision + 1 of the pane. So the whole
+sequence of emissions of a pane, not only the last, is a function of the two logs: at a frontier J exactly the panes
+with ``emitted_at`` <= J have been written, whatever the batches were. The worker writes them as checkpoints come.
+
+``Progress`` goes to every partition of the panes topic, behind the panes of its checkpoint, when anything was read.
+Watermarks of a partition are its greatest event time less the largest disorder of the models in the catalogue.
+Sums are made of rows rounded to a binary fraction (2^-32 nats; 2^-28 for squares; 2^-10 s), so they are exact in any
+order.
+"""

@@ -38,6 +38,7 @@ class Segment:
     """First rows of the state records that hold this segment, ascending; and up to which row they reach."""
     saved_rows: int = 0
     status_changed: bool = False
+    status_saved: bool = False
 
 
 class Rows:
@@ -62,6 +63,11 @@ class Rows:
     @property
     def nbytes(self) -> int:
         return sum(c.nbytes for c in self.columns.values()) + self.status.nbytes + self.index.nbytes
+
+    @property
+    def oldest(self) -> float:
+        """Event time by which the rows of the oldest segment end; infinite where there is none."""
+        return min((segment.time_most for segment in self.segments.values()), default=math.inf)
 
     def append(self, rows: Columns) -> Slots:
         """Take rows in, open; their slots. ``rows`` holds every column, of one length."""
@@ -123,9 +129,12 @@ class Rows:
     def open_rows(self, segment: Segment) -> int:
         return int(np.count_nonzero(self.status[segment.base : segment.base + segment.rows] % 2 == 0))
 
-    def restore(self, sequence: int, rows: Columns, status: NDArray[np.int8], parts: list[int]) -> None:
+    def restore(
+        self, sequence: int, rows: Columns, status: NDArray[np.int8], parts: list[int], status_saved: bool
+    ) -> None:
         """Put a saved segment back; segments come in ascending sequence."""
         segment = self._new_segment(sequence)
+        segment.status_saved = status_saved
         count = len(status)
         here = slice(segment.base, segment.base + count)
         for name, column in self.columns.items():

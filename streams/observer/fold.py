@@ -1,0 +1,164 @@
+"""The observer's fold of one partition: batches of two topics in, panes and progress out. Pure.
+
+absorb    read the batch (reading.py), gather it by model (model.py)
+collect   fold what was gathered, tell what is due, tell the progress; state records of what has changed
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from driftloop.schemas.batch import PredictionColumns, TruthColumns
+from driftloop.schemas.errors import ConfigError
+from driftloop.schemas.events import Progress
+from driftloop.streams.fold import Changes, FoldContext, Output, SourceRecords
+from driftloop.streams.observer.model import ModelFold, Where
+from driftloop.streams.observer.reading import predictions_batch, truths_batch
+from driftloop.streams.observer.state import key_of, model_records, restore_models
+from driftloop.streams.observer.telling import counters_of, pane_of, pane_output, progress_outputs
+from driftloop.streams.observer.time import Clock
+
+LAYOUT = 1
+"""Version of the state records."""
+PREDICTIONS, TRUTHS = 0, 1
+SOURCES = ("predictions", "ground-truth")
+ROWS_MOST = 1_000_000
+"""Rows of predictions and truths that one partition remembers, at about 100 bytes each. Beyond it the segment with
+the oldest rows is dropped; those of its rows that were still waiting are counted as ``overflow``, and what was to
+meet them later is an orphan. Within the bound numbers are exact."""
+_CLOCK = key_of("clock")
+
+
+class ObserverFold:
+    """Implements PartitionFold (streams/fold.py)."""
+
+    def __init__(
+        self, partition: int, state: Mapping[bytes, bytes], context: FoldContext, rows_most: int = ROWS_MOST
+    ) -> None:
+        self.partition, self.context, self.rows_most = partition, context, rows_most
+        self._topics = tuple(context.topic(source) for source in SOURCES)
+        self._greatest = [-math.inf, -math.inf]
+        self._offsets = [-1, -1]
+        self._lags = [0, 0]
+        self._told_until: dict[Clock, float] = {}
+        self._outputs: list[Output] = []
+        self._touched = False
+        records = dict(state)
+        if _CLOCK in records:
+            self._restore_clock(records.pop(_CLOCK))
+        elif records:
+            raise ConfigError(
+                f"the observer's state of partition {partition} has no clock",
+                "was it written by another program? delete the state topic to begin anew",
+            )
+        self.models = restore_models(records)
+
+    @property
+    def due(self) -> bool:
+        """The frontier of this partition has passed an instant of one of its models since the last collect."""
+        least = min(self._greatest)
+        return self._touched and any(
+            clock.last_instant(least - clock.disorder_seconds) > self._told_until.get(clock, -math.inf)
+            for clock in self._clocks()
+        )
+
+    def absorb(self, records: SourceRecords) -> None:
+        source = self._topics.index(records.topic)
+        self._lags[source] = records.lag
+        self._touched = True
+        if not len(records):
+            return
+        if source == PREDICTIONS:
+            predictions = predictions_batch(records, self.context, self._greatest[source])
+            for columns, where in predictions.models:
+                self._model(columns, where, records.topic).predicted(columns, where)
+            self._passed(source, records, predictions.greatest, predictions.dead_letters)
+        else:
+            truths = truths_batch(records, self.context, self._greatest[source])
+            for known, where in truths.models:
+                self._model(known, where, records.topic).observed(known, where)
+            self._passed(source, records, truths.greatest, truths.dead_letters)
+        self._bound()
+
+    def collect(self) -> Changes:
+        if not self._touched:
+            return Changes({}, [])
+        self._touched = False
+        outputs, self._outputs = self._outputs, []
+        topic = self.context.topic("panes")
+        state: dict[bytes, bytes | None] = {}
+        least = min(self._greatest)
+        for name in sorted(self.models):
+            model = self.models[name]
+            for told in model.collect(*self._greatest):
+                outputs.append(pane_output(topic, pane_of(model, told, self.partition)))
+            for due, totals in model.counters.take_due(least - model.clock.disorder_seconds):
+                outputs.append(pane_output(topic, counters_of(model, due, totals, self.partition)))
+                model.changed = True
+            state.update(model_records(model))
+        outputs += progress_outputs(topic, self._progress())
+        self._told_until = {c: c.last_instant(least - c.disorder_seconds) for c in self._clocks()}
+        state[_CLOCK] = json.dumps({"greatest": self._greatest, "offsets": self._offsets}).encode()
+        return Changes(state, outputs)
+
+    def _clocks(self) -> set[Clock]:
+        return {model.clock for model in self.models.values()}
+
+    def _model(self, columns: PredictionColumns | TruthColumns, where: Where, topic: str) -> ModelFold:
+        """The fold of a model, under the specification that is live."""
+        spec = self.context.catalogue.specification(columns.model)
+        assert spec is not None, "the reader refuses models that the catalogue does not know"
+        model = self.models.get(columns.model)
+        if model is None:
+            model = self.models[columns.model] = ModelFold(spec)
+            model.activations = [(spec.spec, topic, int(where.offsets[0]))]
+        elif model.edition.spec is not spec:
+            if model.edition.spec.spec != spec.spec:
+                model.activate(spec, topic, int(where.offsets[0]))
+            else:
+                model.edition.spec = spec  # equal, read anew: compared by identity from now on
+        return model
+
+    def _passed(self, source: int, records: SourceRecords, greatest: float, dead_letters: list[Output]) -> None:
+        self._greatest[source] = greatest
+        self._offsets[source] = records.offsets[-1]
+        self._outputs += dead_letters
+
+    def _bound(self) -> None:
+        """Drop the oldest segments while too many rows are remembered."""
+        stores = [(model, i, rows) for model in self.models.values() for i, rows in enumerate(model.stores())]
+        while sum(len(rows) for _, _, rows in stores) > self.rows_most:
+            model, i, _ = min(stores, key=lambda store: store[2].oldest)
+            model.overflow(i)
+
+    def _progress(self) -> Progress:
+        """Watermarks that hold for every model: none may see one go back when it sends its first record here."""
+        specifications = self.context.catalogue.layouts.specifications.values()
+        disorder = max([s.disorder_seconds for s in specifications], default=0.0)
+        return Progress(
+            self.partition,
+            self.context.partitions,
+            self._greatest[PREDICTIONS] - disorder,
+            self._greatest[TRUTHS] - disorder,
+            self._offsets[PREDICTIONS],
+            self._offsets[TRUTHS],
+            self._lags == [0, 0],
+        )
+
+    def _restore_clock(self, value: bytes) -> None:
+        try:
+            found: dict[str, Any] = json.loads(value)
+            self._greatest, self._offsets = found["greatest"], found["offsets"]
+        except (ValueError, KeyError) as error:
+            raise ConfigError(
+                f"the observer's state cannot be read: {error!r}",
+                "was it written by another version? that one can go on; or delete the state topic to begin anew",
+            ) from error
+
+
+def make_fold(partition: int, state: Mapping[bytes, bytes], context: FoldContext) -> ObserverFold:
+    """The fold of a partition from its state records. Errors: ConfigError where they are none of ours."""
+    return ObserverFold(partition, state, context)

@@ -1,0 +1,271 @@
+"""One model in one partition: rows are gathered, joined, and folded into panes and counters.
+
+predicted, observed   only gather columns: many small batches cost one fold
+drain                 join.py, then sketch.py, then panes.py
+collect               drain, settle what is over, tell what is due
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from driftloop.schemas.batch import PredictionColumns, TruthColumns
+from driftloop.schemas.specification import MonitorSpecification
+from driftloop.streams.observer.counters import Counters
+from driftloop.streams.observer.index import Hashes, Slots
+from driftloop.streams.observer.join import (
+    ACCEPTED,
+    AMENDMENT,
+    REPEAT,
+    TOO_LATE,
+    Join,
+    Predictions,
+    Taken,
+    Terms,
+    Truths,
+)
+from driftloop.streams.observer.panes import Due, Panes, Place
+from driftloop.streams.observer.rows import Rows
+from driftloop.streams.observer.seats import Seats
+from driftloop.streams.observer.sketch import SUMS, FeatureSketch, LabelSketch
+from driftloop.streams.observer.table import Added
+from driftloop.streams.observer.time import Clock
+from numpy.typing import NDArray
+
+ROWS_GATHERED_MOST = 8_192
+"""Rows are folded when so many are there, at the latest at the checkpoint."""
+ACTIVATIONS_KEPT = 100
+PAYLOAD = {"specs": "<i2", "scores": "<f8", "predicted": "i1"}
+LABELS = LabelSketch()
+_VERDICTS = {REPEAT: "duplicates", AMENDMENT: "amendments", TOO_LATE: "too_late"}
+
+Times = NDArray[np.float64]
+
+
+class Where(NamedTuple):
+    """Of rows of one topic: id hashes, offsets, and the greatest event time of the partition before each."""
+
+    ids: Hashes
+    offsets: NDArray[np.int64]
+    greatest_before: Times
+
+
+class Gathered(NamedTuple):
+    """Predictions that wait for the next drain, beside the join's columns: what the sketch needs."""
+
+    batch: Predictions
+    scores: Times
+    predicted: NDArray[np.int64]
+    numeric: NDArray[np.float64]
+    categories: NDArray[np.int64]
+
+
+class Edition:
+    """One specification of the model, with its open panes."""
+
+    def __init__(self, spec: MonitorSpecification) -> None:
+        self.spec = spec
+        self.clock = Clock.of(spec)
+        self.sketch = FeatureSketch(spec)
+        self.features = Panes("features", self.sketch.layout, 0, self.clock)
+        self.labels = Panes("labels", LABELS.layout, len(SUMS), self.clock)
+
+
+class Told(NamedTuple):
+    """A pane of ``edition`` that is due, and whether it is one of its features or its labels."""
+
+    due: float
+    edition: Edition
+    panes: Panes
+    pane: Due
+
+
+class ModelFold:
+    """``editions``: the model's specifications that anything here was folded by; ``active`` is the number of the one
+    that is applied to what comes."""
+
+    def __init__(self, spec: MonitorSpecification) -> None:
+        self.model = spec.model
+        self.editions: dict[int, Edition] = {0: Edition(spec)}
+        self.active = 0
+        self.seats = Seats()
+        self.join = Join(Terms.of(spec), PAYLOAD)
+        self.counters = Counters()
+        self.changed = True
+        """Seats, editions or counters differ from the state record."""
+        self.saved_editions: set[int] = set()
+        self.activations: list[tuple[str, str, int]] = []
+        """(specification, topic, offset) from which each was applied here, the last few."""
+        self._predictions: list[Gathered] = []
+        self._truths: list[Truths] = []
+        self._gathered = 0
+
+    @property
+    def edition(self) -> Edition:
+        return self.editions[self.active]
+
+    @property
+    def clock(self) -> Clock:
+        return self.edition.clock
+
+    def activate(self, spec: MonitorSpecification, topic: str, offset: int) -> None:
+        """From this record on predictions are folded by ``spec``. Its horizon counts for what is waiting too."""
+        self.drain()
+        self.activations = [*self.activations[1 - ACTIVATIONS_KEPT :], (spec.spec, topic, offset)]
+        self.active = max(self.editions) + 1
+        self.editions[self.active] = Edition(spec)
+        self.join.terms = Terms.of(spec)
+        self.changed = True
+
+    def predicted(self, columns: PredictionColumns, where: Where) -> None:
+        seats, predicted, categories = self.seats.codes(columns)
+        before = where.greatest_before - self.clock.disorder_seconds
+        batch = Predictions(where.ids, columns.event_time, before, where.offsets, seats)
+        self._predictions.append(Gathered(batch, columns.score, predicted, columns.numeric, categories))
+        self._gather(len(where.ids))
+
+    def observed(self, columns: TruthColumns, where: Where) -> None:
+        before = where.greatest_before - self.clock.disorder_seconds
+        self._truths.append(Truths(where.ids, columns.event_time, before, where.offsets, columns.code))
+        self._gather(len(where.ids))
+
+    def drain(self) -> None:
+        """Join and fold what has been gathered. Which topic goes first makes no difference (join.py)."""
+        if not self._gathered:
+            return
+        self._gathered, self.changed = 0, True
+        if self._predictions:
+            self._fold_predictions(_together(self._predictions))
+            self._predictions.clear()
+        if self._truths:
+            truths = Truths(*_stacked(self._truths))
+            self._truths.clear()
+            taken = self.join.observe(truths)
+            self._count(taken, truths.before)
+            self._fold_pairs(taken)
+
+    def collect(self, predictions_greatest: float, truths_greatest: float) -> list[Told]:
+        """What is due when these are the greatest event times of the two topics, in order of the instants."""
+        self.drain()
+        predictions_watermark = predictions_greatest - self.clock.disorder_seconds
+        watermark = min(predictions_watermark, truths_greatest - self.clock.disorder_seconds)
+        if predictions_watermark == -math.inf:
+            return []
+        self._settle(watermark)
+        told: list[Told] = []
+        for edition in self.editions.values():
+            for panes, until in ((edition.features, predictions_watermark), (edition.labels, watermark)):
+                told += [Told(due.due, edition, panes, due) for due in panes.take_due(until)]
+                panes.close(until, max(edition.spec.horizon_seconds, self.join.terms.horizon_seconds))
+        told.sort(key=lambda t: t.due)  # stable: within an instant by edition, kind and key
+        self._retire()
+        return told
+
+    def stores(self) -> tuple[Rows, Rows]:
+        """What is remembered: predictions, truths."""
+        return self.join.predictions, self.join.truths
+
+    def overflow(self, store: int) -> None:
+        """Drop the oldest segment of a store; what was still waiting in it is counted."""
+        rows = self.stores()[store]
+        oldest = min(rows, key=lambda segment: segment.time_most)
+        due = self.clock.next_instants(np.array([max(oldest.before_most, oldest.time_most)]))
+        self.counters.add("overflow", np.repeat(due, rows.open_rows(oldest)))
+        rows.drop(oldest)
+        self.changed = True
+
+    def _gather(self, rows: int) -> None:
+        self._gathered += rows
+        if self._gathered >= ROWS_GATHERED_MOST:
+            self.drain()
+
+    def _fold_predictions(self, new: Gathered) -> None:
+        batch, edition = new.batch, self.edition
+        payload: dict[str, NDArray[Any]] = {
+            "specs": np.full(len(batch.ids), self.active, np.int16),
+            "scores": new.scores,
+            "predicted": new.predicted,
+        }
+        taken = self.join.predict(batch, payload)
+        self._count(taken, batch.before)
+        columns = edition.sketch.columns(new.scores, new.predicted, new.numeric, new.categories)
+        accepted = taken.verdicts == ACCEPTED
+        times, before, seats, offsets = batch.times, batch.before, batch.seats, batch.offsets
+        if not accepted.all():
+            times, before, seats, offsets = times[accepted], before[accepted], seats[accepted], offsets[accepted]
+            columns = columns[accepted]
+        panes = self.clock.pane_of(times)
+        instants = self.clock.ends_of(panes)
+        due = self.clock.due(instants, before)
+        place = Place(seats.astype(np.int64), np.full(len(times), -1), panes, instants, due)
+        edition.features.fold(place, Added(columns, np.empty((len(times), 0), np.int64), offsets, None))
+        self.counters.add("predictions", due)
+        self._fold_pairs(taken)
+
+    def _fold_pairs(self, taken: Taken) -> None:
+        """Fold new pairs into the label panes of the specification by which each prediction was folded."""
+        if not len(taken.prediction_slots):
+            return
+        specs = self.join.predictions.columns["specs"][taken.prediction_slots]
+        for number in np.unique(specs).tolist() if len(self.editions) > 1 else [self.active]:
+            here = slice(None) if len(self.editions) == 1 else specs == number
+            self._fold_edition(self.editions[number], taken.prediction_slots[here], taken.truth_slots[here])
+
+    def _fold_edition(self, edition: Edition, predictions: Slots, truths: Slots) -> None:
+        p = {name: column[predictions] for name, column in self.join.predictions.columns.items()}
+        t = {name: column[truths] for name, column in self.join.truths.columns.items()}
+        clock, delay = edition.clock, t["times"] - p["times"]
+        buckets, panes = clock.buckets(delay), clock.pane_of(p["times"])
+        instants = clock.ends_of(panes) + np.asarray(clock.delay_edges)[buckets]
+        due = np.maximum(clock.due(instants, p["before"]), clock.due(instants, t["before"]))
+        label = t["labels"].astype(np.int64)
+        columns, sums = LABELS.columns(p["scores"], p["predicted"].astype(np.int64), label, delay)
+        place = Place(p["seats"].astype(np.int64), buckets, panes, instants, due)
+        edition.labels.fold(place, Added(columns, sums, p["offsets"], t["offsets"]))
+        self.counters.add("labelled", due[label >= 0])
+        self.counters.add("unlabelled", due[label < 0])
+
+    def _count(self, taken: Taken, before: Times) -> None:
+        """Rows that were not accepted: known of as soon as their own topic has passed them."""
+        if taken.verdicts.any():
+            for verdict, name in _VERDICTS.items():
+                self.counters.add(name, self.clock.next_instants(before[taken.verdicts == verdict]))
+
+    def _settle(self, watermark: float) -> None:
+        settled = self.join.settle(watermark)
+        for name, rows, slots in (
+            ("never_labelled", self.join.predictions, settled.never_labelled),
+            ("orphans", self.join.truths, settled.orphans),
+            ("too_late", self.join.truths, settled.too_late),
+        ):
+            if len(slots):
+                over = rows.columns["times"][slots] + self.join.terms.horizon_seconds
+                self.counters.add(name, self.clock.next_instants(np.maximum(over, rows.columns["before"][slots])))
+                self.changed = True
+        self.join.forget(watermark)
+
+    def _retire(self) -> None:
+        """Forget former specifications by which nothing here was folded any more."""
+        if len(self.editions) == 1:
+            return
+        used = {self.active} | {n for n, e in self.editions.items() if e.features.panes or e.labels.panes}
+        rows = self.join.predictions
+        for segment in rows:
+            used.update(np.unique(rows.columns["specs"][rows.slots_of(segment)]).tolist())
+        for number in set(self.editions) - used:
+            del self.editions[number]
+            self.changed = True
+
+
+def _together(gathered: list[Gathered]) -> Gathered:
+    if len(gathered) == 1:
+        return gathered[0]
+    batch = Predictions(*_stacked([g.batch for g in gathered]))
+    return Gathered(batch, *_stacked([g[1:] for g in gathered]))
+
+
+def _stacked(parts: Sequence[Sequence[NDArray[Any]]]) -> Sequence[NDArray[Any]]:
+    return parts[0] if len(parts) == 1 else [np.concatenate(columns) for columns in zip(*parts, strict=True)]

@@ -1,0 +1,71 @@
+"""Who predicted: a small number for each (version, role), and the codes of the tails of a batch."""
+
+from __future__ import annotations
+
+import numpy as np
+from driftloop.schemas.batch import PredictionColumns
+from driftloop.schemas.specification import MonitorSpecification
+from driftloop.schemas.tails import Tail, Tails
+from driftloop.streams.observer.sketch import UNKNOWN
+from numpy.typing import NDArray
+
+SEATS_MOST = 4_096
+OTHER_VERSIONS = "(other versions)"
+"""A model with more (version, role) in one partition has mistaken something else for its version: the rest share one
+name a role, so that memory stays bounded."""
+_FROM_SCORE = -1
+
+
+class Seats:
+    """``names``: (version, role) by number, in order of appearance."""
+
+    def __init__(self, names: list[tuple[str, str]] | None = None) -> None:
+        self.names: list[tuple[str, str]] = []
+        self._numbers: dict[tuple[str, str], int] = {}
+        for version, role in names or []:
+            self._number(version, role)
+        self._tails: Tails | None = None
+        self._seats: list[int] = []
+        self._predicted: list[int] = []
+        self._missing: list[list[int]] = []
+
+    def codes(self, columns: PredictionColumns) -> tuple[NDArray[np.int16], NDArray[np.int64], NDArray[np.int64]]:
+        """(seats, predicted codes, category codes[n, C]) of a batch.
+
+        A decision that is not told is the class whose probability is above one half. Where the specification has no
+        bins, a category's code says only whether it is missing (-1) or there (0).
+        """
+        spec, tail = columns.spec, columns.tail
+        self._learn(columns.tails, spec)
+        seats = np.array(self._seats, np.int16)[tail]
+        predicted = np.array(self._predicted, np.int64)[tail]
+        told = predicted != _FROM_SCORE
+        if not told.all():
+            predicted = np.where(told, predicted, columns.score >= 0.5)
+        if spec.has_bins:
+            return seats, predicted, columns.category_codes()
+        return seats, predicted, np.array(self._missing, np.int64).reshape(len(self._seats), -1)[tail]
+
+    def _learn(self, tails: Tails, spec: MonitorSpecification) -> None:
+        """Work out the codes of the tails that are new in ``tails``, which only grows."""
+        if tails is not self._tails:
+            self._tails, self._seats, self._predicted, self._missing = tails, [], [], []
+        for tail in tails[len(self._seats) :]:
+            self._seats.append(self._number(tail.version, tail.role))
+            self._predicted.append(_predicted_code(tail, spec))
+            self._missing.append([-1 if category is None else 0 for category in tail.categories])
+
+    def _number(self, version: str, role: str) -> int:
+        name = (version, role)
+        if name not in self._numbers and len(self.names) >= SEATS_MOST:
+            name = (OTHER_VERSIONS, role)
+        if name not in self._numbers:
+            self._numbers[name] = len(self.names)
+            self.names.append(name)
+        return self._numbers[name]
+
+
+def _predicted_code(tail: Tail, spec: MonitorSpecification) -> int:
+    if tail.predicted is None:
+        return _FROM_SCORE
+    return spec.classes.index(tail.predicted) if tail.predicted in spec.classes else UNKNOWN

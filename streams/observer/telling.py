@@ -1,0 +1,102 @@
+"""From sums at rest to the events and records of the panes topic."""
+
+from __future__ import annotations
+
+from driftloop.schemas.codec import encode
+from driftloop.schemas.events import Bins, Pane, Progress
+from driftloop.schemas.headers import cloud_event_headers, event_id
+from driftloop.streams.fold import Output
+from driftloop.streams.observer.model import ModelFold, Told
+from driftloop.streams.observer.sketch import SUMS, Layout
+from driftloop.streams.observer.table import NOWHERE, Sums
+
+SERVICE = "observer"
+
+
+def pane_of(fold: ModelFold, told: Told, partition: int) -> Pane:
+    """The event for a pane that is due."""
+    edition, kind = told.edition, told.panes.kind
+    key, total = told.pane.key, told.pane.total
+    version, role = fold.seats.names[key.seat]
+    counts, histograms = _split(told.panes.layout, total)
+    sums: dict[str, float] = {}
+    if kind == "features":
+        counts |= edition.sketch.derived_counts(histograms)
+    else:
+        counts["unlabelled"] = counts["pairs"] - counts.get("labelled", 0)
+        sums = {name: n * unit for (name, unit), n in zip(SUMS.items(), total.sums, strict=True)}
+        histograms["delay"] = ((key.bucket,), (counts["pairs"],))
+    return Pane(
+        fold.model,
+        version,
+        role,
+        edition.spec.spec,
+        edition.clock.start_of(key.pane),
+        edition.clock.pane_seconds,
+        partition,
+        kind,
+        key.bucket,
+        told.due,
+        told.pane.revision,
+        *total.span,
+        counts,
+        sums,
+        tuple([Bins(name, *found) for name, found in histograms.items()]),
+    )
+
+
+def counters_of(fold: ModelFold, due: float, totals: dict[str, int], partition: int) -> Pane:
+    """The event for the counters as of an instant."""
+    spec = fold.edition.spec
+    start = due - spec.pane_seconds
+    place = (start, spec.pane_seconds, partition, "counters", -1, due, 0)
+    return Pane(fold.model, "", "", spec.spec, *place, *NOWHERE, totals)
+
+
+def pane_output(topic: str, pane: Pane) -> Output:
+    """The record of a pane; a repeat has the same id."""
+    p = pane
+    name = event_id(
+        "pane",
+        p.model,
+        p.version,
+        p.role,
+        p.spec,
+        p.pane_start,
+        p.partition,
+        p.kind,
+        p.bucket,
+        p.emitted_at,
+        p.revision,
+    )
+    headers = cloud_event_headers("Pane", name, SERVICE, p.emitted_at)
+    return Output(topic, p.model.encode(), encode(p), None, tuple(headers))
+
+
+def progress_outputs(topic: str, progress: Progress) -> list[Output]:
+    """The record of a Progress, once for each partition of the panes topic."""
+    p = progress
+    name = event_id("progress", p.partition, p.predictions_offset, p.truths_offset)
+    least = min(p.predictions_watermark, p.truths_watermark)
+    headers = tuple(cloud_event_headers("Progress", name, SERVICE, least))
+    value = encode(p)
+    return [Output(topic, None, value, partition, headers) for partition in range(p.partitions)]
+
+
+def _split(layout: Layout, total: Sums) -> tuple[dict[str, int], dict[str, tuple[tuple[int, ...], tuple[int, ...]]]]:
+    """(counts, histograms) by name out of the flat columns."""
+    ends = total.columns.searchsorted(layout.ends).tolist()
+    columns, values = total.columns.tolist(), total.counts.tolist()
+    counts: dict[str, int] = {}
+    histograms: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    start = 0
+    for block, end in zip(layout.blocks, ends, strict=True):
+        if end > start:
+            if block.is_count:
+                counts[block.name] = values[start]
+            else:
+                first = block.first
+                bins = tuple([column - first for column in columns[start:end]])
+                histograms[block.name] = (bins, tuple(values[start:end]))
+            start = end
+    return counts, histograms
