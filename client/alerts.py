@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import DriftDetected, IncidentChanged
 from driftloop.schemas.settings import Settings
 
+log = logging.getLogger("driftloop.client")
 Alert = DriftDetected | IncidentChanged
 _REMEMBERED_MOST = 10_000
 """Ids of that many past alerts are kept to drop a repeat."""
@@ -27,8 +29,8 @@ def alerts(
 ) -> Iterator[Alert]:
     """DriftDetected and IncidentChanged of one model or of all, from this call on (``from_start``: all on the topic).
 
-    Waits for ever, or until nothing has come for ``quiet_seconds_most``. A repeat of an alert is left out. Errors:
-    ConfigError, Unavailable, and BadRecord for a record that cannot be read.
+    Waits for ever, or until nothing has come for ``quiet_seconds_most``. A repeat of an alert is left out, and so is
+    what cannot be read (logged, with its place): a pager must outlive a bad record. Errors: ConfigError, Unavailable.
     """
     reader = TopicReader(settings_of(settings), ("drift",), from_end=not from_start)
     return _read(reader, model, quiet_seconds_most)
@@ -42,16 +44,20 @@ def _read(reader: TopicReader, model: str | None, quiet_seconds_most: float | No
             for record in reader.poll(0.1):
                 heard_at = time.monotonic()
                 alert = _alert(record)
-                if (model is None or alert.model == model) and not _repeated(record, seen):
+                if alert is not None and model in (None, alert.model) and not _repeated(record, seen):
                     yield alert
 
 
-def _alert(record: Record) -> Alert:
-    event = decode(record.value)
+def _alert(record: Record) -> Alert | None:
+    try:
+        event = decode(record.value)
+    except BadRecord as error:
+        log.warning("%s[%d]@%d is left out: %s", record.short, record.partition, record.offset, error.message)
+        return None
     if isinstance(event, DriftDetected | IncidentChanged):
         return event
-    place = f"{record.short}[{record.partition}]@{record.offset}"
-    raise BadRecord("unknown-schema", f"{place} is a {type(event).__name__}, no alert", "who writes to this topic?")
+    log.warning("%s[%d]@%d is left out: no alert", record.short, record.partition, record.offset)
+    return None
 
 
 def _repeated(record: Record, seen: OrderedDict[bytes, None]) -> bool:

@@ -23,9 +23,10 @@ def read_specification(model: str, settings: Settings, timeout_seconds: float = 
                 catalogue.absorb(record.short, record.offset, record.key, record.value)
     found = catalogue.specification(model)
     if found is None:
-        faults = "".join(f"; unreadable: {why}" for _, _, why in catalogue.faults[-1:])
+        there = ", ".join(catalogue.models()) or "none"
+        fault = f"; a record is unreadable: {catalogue.faults[-1]}" if catalogue.faults else ""
         raise ConfigError(
-            f"there is no monitor for model {model!r} (there is: {', '.join(sorted(catalogue.models())) or 'none'}){faults}",
+            f"there is no monitor for model {model!r} (there is: {there}){fault}",
             "`driftloop monitor apply FILE` publishes one",
         )
     return found
