@@ -1,0 +1,104 @@
+"""How far each feature of a window is from its reference, and the one test over all of them.
+
+Shown: PSI, Jensen–Shannon, missing, unseen, and an effect size (numeric: shift of the mean in reference sd;
+categorical: Cohen's w). Tested: window conformal Shiryaev–Roberts on the Jensen–Shannon divergence less what chance
+explains. The reason for that choice: days differ from each other by more than their rows' sampling error (weather,
+weekdays), so a chi-square of rows would alarm on most of them; the rank of a day among days is honest if days are
+exchangeable. A real season longer than a window is a true difference, and alarms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from driftloop.detectors import distances, window_csr
+from driftloop.schemas.events import FeatureDrift
+from driftloop.schemas.specification import Feature, MonitorSpecification
+from driftloop.streams.judge.sums import FEATURES, Counts, Layout
+
+DETECTOR = "window_csr"
+FAMILIES = 2
+"""Families of tests that share the budget: errors, features. Each may use half of the allowed alarms."""
+
+
+def settings_of(specification: MonitorSpecification) -> window_csr.Settings:
+    """Its run length is counted in windows: one false alarm in ``FAMILIES`` budgets."""
+    windows = FAMILIES * specification.budget_seconds / specification.window_seconds
+    return window_csr.Settings(max(1, len(specification.features)), max(1.0, windows))
+
+
+def histograms(layout: Layout, specification: MonitorSpecification, counts: Counts) -> dict[str, Counts]:
+    """Counts by feature name, for the features whose bins are known."""
+    return {f.name: layout.read(FEATURES, counts, f"feature:{f.name}") for f in specification.features if f.bins}
+
+
+def measure(
+    specification: MonitorSpecification,
+    current: Mapping[str, Counts],
+    reference: Mapping[str, Sequence[int]],
+    log_evidence: Sequence[float],
+) -> tuple[FeatureDrift, ...]:
+    """Every feature with rows in both; ``log_evidence`` in the order of the specification's features, or empty."""
+    found = []
+    for i, feature in enumerate(specification.features):
+        counts = current.get(feature.name)
+        baseline = reference.get(feature.name)
+        if counts is None or baseline is None or len(baseline) != len(counts) or not counts.any():
+            continue
+        evidence = log_evidence[i] if log_evidence else -math.inf
+        found.append(_measured(feature, counts, np.asarray(baseline), evidence))
+    return tuple(found)
+
+
+def _measured(feature: Feature, counts: Counts, reference: Counts, log_evidence: float) -> FeatureDrift:
+    n = int(counts.sum())
+    numeric = feature.kind == "numeric"
+    return FeatureDrift(
+        feature=feature.name,
+        kind=feature.kind,
+        count=n,
+        missing=int(counts[-1]) / n,
+        unseen=0.0 if numeric else int(counts[-2]) / n,
+        psi=distances.psi(counts, reference),
+        js=distances.jensen_shannon(counts, reference),
+        effect=distances.mean_shift(counts, reference) if numeric else distances.cohens_w(counts, reference),
+        unit="sd" if numeric else "w",
+        log_evidence=max(log_evidence, LOG_EVIDENCE_LEAST),
+    )
+
+
+LOG_EVIDENCE_LEAST = -690.0
+"""Stands for no evidence at all: infinities have no place in JSON."""
+
+
+def is_above_floor(specification: MonitorSpecification, drift: FeatureDrift, reference: Sequence[int]) -> bool:
+    """Large enough to call a person: PSI or effect, less what chance explains, has reached its floor (w as sd)."""
+    rows = sum(reference)
+    inverse = 1 / drift.count + 1 / rows
+    bins_used = int(np.count_nonzero(np.asarray(reference)))
+    psi = drift.psi - max(0, bins_used - 1) * inverse
+    chance = inverse if drift.unit == "sd" else 0.0  # w has had it taken off already
+    effect = math.sqrt(max(0.0, drift.effect**2 - chance))
+    return psi >= specification.effect_psi or effect >= specification.effect_sd
+
+
+def scores(
+    specification: MonitorSpecification,
+    window_start: float,
+    current: Mapping[str, Counts],
+    reference: Mapping[str, Sequence[int]],
+) -> window_csr.Scores:
+    """What the test sees of one window: a score and a uniform a feature; NaN where it cannot be told."""
+    values, uniforms = [], []
+    for feature in specification.features:
+        counts, baseline = current.get(feature.name), reference.get(feature.name)
+        told = counts is not None and baseline is not None and len(baseline) == len(counts) and counts.any()
+        values.append(_excess(counts, baseline) if told else math.nan)  # type: ignore[arg-type]
+        uniforms.append(window_csr.uniform_of(specification.model, feature.name, window_start))
+    return window_csr.Scores(values or [math.nan], uniforms or [0.5])
+
+
+def _excess(counts: Counts, reference: Sequence[int]) -> float:
+    return distances.jensen_shannon(counts, reference) - distances.expected_jensen_shannon(counts, reference)

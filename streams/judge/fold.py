@@ -1,0 +1,143 @@
+"""The judge of one partition of panes: records in; windows, drift and incidents out; pure.
+
+    pane      waits, in the books of its model, for its instant
+    progress  moves the frontier; every instant at or before it is worked off, in the order (instant, model)
+
+A record that cannot be used goes to the dead-letter topic with its reason.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+import struct
+from collections.abc import Mapping
+
+from driftloop.schemas.codec import decode, encode
+from driftloop.schemas.deadletter import dead_letter
+from driftloop.schemas.errors import BadRecord, ConfigError
+from driftloop.schemas.events import Pane, Progress
+from driftloop.streams.fold import Changes, FoldContext, Output, SourceRecords
+from driftloop.streams.judge.merge import Frontier, Sight
+from driftloop.streams.judge.model import ModelJudge
+from driftloop.streams.judge.reference import CatalogueLookup
+from driftloop.streams.judge.state import Records, Store, by_model, key
+from driftloop.streams.judge.telling import SERVICE, output
+
+_MOVED = struct.Struct("<qq")
+"""In front of a sight's Progress: when predictions and truths last moved, Kafka's milliseconds."""
+
+
+class JudgeFold:
+    """Implements PartitionFold (streams/fold.py)."""
+
+    def __init__(self, partition: int, state: Mapping[bytes, bytes], context: FoldContext) -> None:
+        self.partition = partition
+        self.context = context
+        self.lookup = CatalogueLookup(context.catalogue, context.refresh)
+        self.store = Store()
+        self.frontier = Frontier()
+        self.models: dict[str, ModelJudge] = {}
+        self._outputs: list[Output] = []
+        self._stepped: set[str] = set()
+        self._restore(by_model(state))
+
+    @property
+    def due(self) -> bool:
+        """Somebody may be waiting for what was told."""
+        return bool(self._outputs)
+
+    def absorb(self, records: SourceRecords) -> None:
+        self.lookup.new_batch()
+        for i, value in enumerate(records.values):
+            try:
+                self._take(value, records.timestamps_ms[i])
+            except BadRecord as error:
+                self._outputs.append(self._dead(records, i, error))
+        self._advance()
+
+    def collect(self) -> Changes:
+        for name in sorted(self._stepped):
+            self.models[name].save()
+        self._stepped.clear()
+        outputs, self._outputs = self._outputs, []
+        return Changes(self.store.take(), outputs)
+
+    def _take(self, value: bytes | None, timestamp_ms: int) -> None:
+        event = decode(value)
+        if isinstance(event, Progress):
+            self.frontier.absorb(event, timestamp_ms)
+            moved = self.frontier.sights[event.partition].moved_ms
+            self.store.put(key("sight", event.partition), _MOVED.pack(*moved) + encode(event))
+        elif isinstance(event, Pane):
+            assert value is not None
+            self._model(event.model).wait(event, value, self.frontier.due(event))
+        else:
+            raise BadRecord("unknown-schema", f"a {type(event).__name__} does not belong on the panes topic")
+
+    def _model(self, model: str) -> ModelJudge:
+        found = self.models.get(model)
+        if found is None:
+            found = self.models[model] = ModelJudge(model, self.lookup, self.store)
+        return found
+
+    def _advance(self) -> None:
+        """Work off every instant up to the frontier."""
+        reached, idle = self.frontier.reached(self._patience())
+        if reached <= self.frontier.done:
+            return
+        instants = [(model.next_instant(), name) for name, model in self.models.items()]
+        heapq.heapify(instants)
+        while instants and instants[0][0] <= reached:
+            now, name = instants[0]
+            model = self.models[name]
+            self._outputs.extend(output(self.context.topic, told) for told in model.step(now, idle))
+            self._stepped.add(name)
+            heapq.heapreplace(instants, (model.next_instant(), name))
+        self.frontier.done = reached
+        self.store.put_json(key("frontier"), {"done": reached, "latest_ms": self.frontier.latest_ms})
+
+    def _patience(self) -> float:
+        """Of the models here, the one that waits longest for a silent partition decides for all of them."""
+        waits = [self.context.catalogue.specification(name) for name in self.models]
+        return max((s.idle_after_seconds for s in waits if s is not None), default=math.inf)
+
+    def _dead(self, records: SourceRecords, i: int, error: BadRecord) -> Output:
+        key_, value, headers = dead_letter(
+            records.topic,
+            records.partition,
+            records.offsets[i],
+            records.keys[i],
+            records.values[i],
+            records.headers[i],
+            records.timestamps_ms[i],
+            error.reason,
+            error.message,
+            SERVICE,
+        )
+        return Output(self.context.topic("dead-letter"), key_, value, None, headers)
+
+    def _restore(self, records: Mapping[str, Records]) -> None:
+        own = records.get("", {})
+        for record in own.get("frontier", []):
+            found = json.loads(record.value)
+            self.frontier.done, self.frontier.latest_ms = found["done"], found["latest_ms"]
+        for record in own.get("sight", []):
+            progress = decode(record.value[_MOVED.size :])
+            assert isinstance(progress, Progress)
+            moved = _MOVED.unpack_from(record.value)
+            self.frontier.sights[progress.partition] = Sight(progress, (moved[0], moved[1]))
+            self.frontier.latest_ms = max(self.frontier.latest_ms, *moved)
+        for name in sorted(set(records) - {""}):
+            try:
+                self._model(name).restore(records[name])
+            except BadRecord as error:
+                raise ConfigError(
+                    f"the judge's state of {name} cannot be used: {error.message}", error.hint
+                ) from error
+
+
+def make_fold(partition: int, state: Mapping[bytes, bytes], context: FoldContext) -> JudgeFold:
+    """The fold of a partition from its state records. Errors: ConfigError where they are none of a judge's."""
+    return JudgeFold(partition, state, context)

@@ -1,0 +1,122 @@
+"""A performance incident: opened when the loss test alarms above the effect floor, resolved when the loss is back.
+
+    (calm, alarm)    -> open   opened          (open, alarm)    -> open  updated
+    (calm, slight)   -> calm   -               (open, slight)   -> open  -
+    (calm, quiet)    -> calm   -               (open, quiet)    -> calm  resolved
+    (calm, replaced) -> calm   -               (open, replaced) -> calm  resolved
+
+alarm: the test reached its threshold and the loss has risen by the floor or more; slight: by less. quiet: since the
+last alarm ``QUIET_WINDOWS`` windows have gone by, enough rows have matured, and their mean loss is back below the
+baseline's bound or within the floor of its mean. replaced: another version is champion. A model has one such incident
+at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from driftloop.schemas.events import DriftDetected
+from driftloop.schemas.headers import event_id, rfc3339
+
+CALM, OPEN = "calm", "open"
+ALARM, SLIGHT, QUIET, REPLACED = "alarm", "slight", "quiet", "replaced"
+TRANSITIONS: dict[tuple[str, str], tuple[str, str]] = {
+    (CALM, ALARM): (OPEN, "opened"),
+    (CALM, SLIGHT): (CALM, ""),
+    (CALM, QUIET): (CALM, ""),
+    (CALM, REPLACED): (CALM, ""),
+    (OPEN, ALARM): (OPEN, "updated"),
+    (OPEN, SLIGHT): (OPEN, ""),
+    (OPEN, QUIET): (CALM, "resolved"),
+    (OPEN, REPLACED): (CALM, "resolved"),
+}
+"""(state, what happened) -> (next state, the change to tell, if any). A pair that is not here is a bug."""
+QUIET_WINDOWS = 2
+"""A day without an alarm may be a Sunday; two windows in a row are the least that is a habit."""
+EVIDENCE_MOST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Where a model stands. ``rows`` and ``loss``: matured since the last alarm. Times are instants of the judge."""
+
+    state: str = CALM
+    identity: str = ""
+    version: str = ""
+    opened_at: float = 0.0
+    alarm_at: float = 0.0
+    told_at: float = 0.0
+    rows: int = 0
+    loss: float = 0.0
+    evidence: tuple[DriftDetected, ...] = ()
+
+
+def happen(incident: Incident, what: str) -> tuple[str, str]:
+    """(next state, change); KeyError: no such transition, and nothing has changed."""
+    return TRANSITIONS[incident.state, what]
+
+
+def alarm(
+    incident: Incident, found: DriftDetected, known: tuple[DriftDetected, ...], tell_every_seconds: float
+) -> tuple[Incident, str]:
+    """The loss test has alarmed; ``known``: recent alarms of features, the evidence beside it.
+
+    An open incident is told again at most every ``tell_every_seconds`` of event time.
+    """
+    state, change = happen(incident, ALARM if found.paging else SLIGHT)
+    if state == CALM:
+        return incident, change
+    if change == "opened":
+        identity = event_id("incident", found.model, found.version, found.spec, found.as_of)
+        incident = Incident(OPEN, identity, found.version, found.as_of, found.as_of, found.as_of)
+    elif change == "updated" and found.as_of < incident.told_at + tell_every_seconds:
+        change = ""
+    told_at = found.as_of if change else incident.told_at
+    evidence = ranked((*incident.evidence, found, *known))
+    after = replace(incident, alarm_at=found.as_of, told_at=told_at, rows=0, loss=0.0, evidence=evidence)
+    return after, change
+
+
+def attach(incident: Incident, evidence: tuple[DriftDetected, ...]) -> Incident:
+    """What features have alarmed while it is open."""
+    return incident if incident.state == CALM else replace(incident, evidence=ranked((*incident.evidence, *evidence)))
+
+
+def matured(incident: Incident, rows: int, loss: float) -> Incident:
+    """Rows have matured without an alarm; ``loss`` is their sum."""
+    if incident.state == CALM:
+        return incident
+    return replace(incident, rows=incident.rows + rows, loss=incident.loss + loss)
+
+
+def is_quiet(incident: Incident, now: float, window_seconds: float, rows_least: int, loss_most: float) -> bool:
+    """The loss is back: long enough, on enough rows, and low enough."""
+    return (
+        incident.state == OPEN
+        and now >= incident.alarm_at + QUIET_WINDOWS * window_seconds
+        and incident.rows >= max(1, rows_least)
+        and incident.loss / incident.rows < loss_most
+    )
+
+
+def close(incident: Incident, what: str) -> tuple[Incident, str]:
+    """``QUIET`` or ``REPLACED`` has happened."""
+    state, change = happen(incident, what)
+    return (Incident() if state == CALM else incident), change
+
+
+def ranked(evidence: tuple[DriftDetected, ...]) -> tuple[DriftDetected, ...]:
+    """Once each, the newest of a (detector, feature); loss first, then by how far the threshold was passed."""
+    newest = {(e.detector, e.feature): e for e in sorted(evidence, key=lambda e: e.as_of)}
+    order = sorted(
+        newest.values(), key=lambda e: (e.detector != "e_detector", -e.statistic / e.threshold, e.detector, e.feature)
+    )
+    return tuple(order[:EVIDENCE_MOST])
+
+
+def sentence(version: str, loss: float, reference: float, since: float, rows: int) -> str:
+    """What a person reads first."""
+    return (
+        f"log loss of {version} is {loss:.4f}, {loss - reference:+.4f} against its reference {reference:.4f}, "
+        f"since {rfc3339(since)} over {rows} labelled predictions"
+    )

@@ -1,0 +1,170 @@
+"""The books of one model: panes that count, the windows they make up, running totals, the delay curve.
+
+``apply`` counts a pane in, ``matured`` hands out panes whose horizon has passed, ``closing`` the windows to be told,
+``forget`` drops what is over. Panes of role history count for totals and delays only; no window of theirs is told.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from driftloop.schemas.codec import decode, encode
+from driftloop.schemas.events import Pane
+from driftloop.streams.judge import windows
+from driftloop.streams.judge.champion import natural
+from driftloop.streams.judge.delays import DelayCurve
+from driftloop.streams.judge.editions import Editions
+from driftloop.streams.judge.state import Group, Records, Store, key, pane_key
+from driftloop.streams.judge.sums import PaneSums
+from driftloop.streams.judge.totals import Totals
+from driftloop.streams.judge.windows import Window
+
+CHAMPION, HISTORY = "champion", "history"
+LEARNS_DELAYS = (CHAMPION, HISTORY)
+
+
+class Ledger:
+    """``done``: the last instant worked off; whatever is at or before it has matured, or been told."""
+
+    def __init__(self, editions: Editions, store: Store) -> None:
+        self.editions = editions
+        self.store = store
+        self.done = -math.inf
+        self.windows: dict[tuple[Group, float], Window] = {}
+        self.totals = Totals()
+        self.curve = DelayCurve.empty(0)
+        self.curve_edges: tuple[float, ...] = ()
+        self._maturing: list[tuple[float, float, Group]] = []
+        self._corrected: set[tuple[Group, float]] = set()
+
+    def apply(self, pane: Pane, raw: bytes, now: float) -> bool:
+        """Count a features or labels pane in at ``now``. False: its window has been forgotten."""
+        group = Group(pane.version, pane.role, pane.spec)
+        specification, layout = self.editions[pane.spec]
+        start = windows.start_of(specification, pane.pane_start)
+        if windows.forgotten_at(specification, start) <= now:
+            self.totals.panes_too_late += 1
+            return False
+        if pane.role == HISTORY:
+            pane = windows.counts_only(pane)
+            raw = encode(pane)
+        window = self.windows.get((group, start)) or self._open(group, start, pane.model)
+        self._watch(window, pane.pane_start, now)
+        name = pane_key("pane", pane)
+        self.totals.add(pane.role, *window.apply(layout, name, pane, raw))
+        self.store.put(name, raw)
+        if pane.role != HISTORY and windows.closings(specification, start)[-1][0] < now:
+            self._corrected.add((group, start))
+        return True
+
+    def next_instant(self) -> float:
+        """The next at which a pane matures or a window closes; infinity: none is known."""
+        found = self._maturing[0][0] if self._maturing else math.inf
+        for (group, start), window in self.windows.items():
+            if group.role != HISTORY and window.panes:
+                for instant, _ in windows.closings(self.editions[group.spec].specification, start):
+                    if instant > self.done:
+                        found = min(found, instant)
+                        break
+        return found
+
+    def matured(self, now: float) -> Iterator[tuple[Group, float, PaneSums]]:
+        """(group, pane start, sums) of each pane whose horizon passes at ``now``, in order of time."""
+        while self._maturing and self._maturing[0][0] <= now:
+            _, start, group = heapq.heappop(self._maturing)
+            specification = self.editions[group.spec].specification
+            sums = self.windows[group, windows.start_of(specification, start)].panes[start]
+            if group.role in LEARNS_DELAYS:
+                if self.curve_edges != specification.delay_edges_seconds:
+                    self.curve_edges = specification.delay_edges_seconds
+                    self.curve = DelayCurve.empty(len(self.curve_edges))
+                self.curve.learn(specification.pane_seconds, sums.predictions, sums.labelled)
+            yield group, start, sums
+
+    def closing(self, now: float) -> list[tuple[str, Window]]:
+        """(closing, window) of all that are to be told at ``now``: by start, version, role, specification."""
+        found = []
+        for (group, start), window in self.windows.items():
+            if group.role == HISTORY or not window.panes:
+                continue
+            due = [
+                closing
+                for instant, closing in windows.closings(self.editions[group.spec].specification, start)
+                if self.done < instant <= now
+            ]
+            if (group, start) in self._corrected:
+                due.append(windows.LABELS_CLOSING)
+            if due:
+                found.append((due[-1], window))
+        self._corrected.clear()
+        return sorted(found, key=lambda f: (f[1].start, natural(f[1].group.version), f[1].group))
+
+    def champion_windows(self, start: float, spec: str) -> list[Window]:
+        """The windows with that start of every champion of this specification."""
+        return [
+            window
+            for (group, begun), window in self.windows.items()
+            if begun == start and group.role == CHAMPION and group.spec == spec and window.panes
+        ]
+
+    def told(self, window: Window, model: str) -> None:
+        """The window has been told under its revision; the next has the next."""
+        window.revision += 1
+        self.store.put_json(key("window", model, *window.group, window.start), {"revision": window.revision})
+
+    def empty_window(self, group: Group, start: float, model: str) -> Window:
+        """The window of a group that has no pane in it."""
+        return self.windows.get((group, start)) or self._open(group, start, model)
+
+    def forget(self, now: float, model: str) -> None:
+        """Drop the windows to which nothing is added any more."""
+        self.done = now
+        for group, start in list(self.windows):
+            if windows.forgotten_at(self.editions[group.spec].specification, start) <= now:
+                window = self.windows.pop((group, start))
+                self.store.drop(key("window", model, *group, start))
+                for name in window.applied:
+                    self.store.drop(name)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "done": None if self.done == -math.inf else self.done,
+            "totals": self.totals.to_json(),
+            "curve": [self.curve.predictions, self.curve.labelled, list(self.curve_edges)],
+        }
+
+    def restore(self, found: Mapping[str, Any], records: Records) -> None:
+        """Back from the records of this model."""
+        self.done = -math.inf if found["done"] is None else found["done"]
+        self.totals = Totals.from_json(found["totals"])
+        predictions, labelled, edges = found["curve"]
+        self.curve, self.curve_edges = DelayCurve(predictions, labelled), tuple(edges)
+        for _, (*group, start), value in records.get("window", []):
+            whose = Group(*group)
+            self.windows[whose, start] = Window(whose, start, revision=json.loads(value)["revision"])
+        for name, _, value in records.get("pane", []):
+            self._restore_pane(name, value)
+
+    def _restore_pane(self, name: bytes, raw: bytes) -> None:
+        pane = decode(raw)
+        assert isinstance(pane, Pane)
+        group = Group(pane.version, pane.role, pane.spec)
+        specification, layout = self.editions[pane.spec]
+        window = self.windows[group, windows.start_of(specification, pane.pane_start)]
+        self._watch(window, pane.pane_start, self.done)
+        window.apply(layout, name, pane, raw)
+
+    def _open(self, group: Group, start: float, model: str) -> Window:
+        window = self.windows[group, start] = Window(group, start)
+        self.store.put_json(key("window", model, *group, start), {"revision": 0})
+        return window
+
+    def _watch(self, window: Window, pane_start: float, now: float) -> None:
+        """A pane that is new, and whose horizon has not passed, will mature."""
+        instant = windows.matures_at(self.editions[window.group.spec].specification, pane_start)
+        if pane_start not in window.panes and instant > now:
+            heapq.heappush(self._maturing, (instant, pane_start, window.group))

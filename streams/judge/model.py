@@ -1,0 +1,290 @@
+"""One model: panes in, at instants of event time; windows, alarms and incidents out.
+
+    step(now):  1 panes that are due count      2 the champion is who serves     3 panes whose horizon has passed step
+                the loss test    4 windows that close step the feature test and are told    5 what is over is
+                forgotten
+
+Instants are known beforehand (a pane's emitted_at, its end + horizon, a window's end + delay edges), and a step looks
+at nothing later than its instant. So what comes out is a function of the panes alone, however they came.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+from driftloop.detectors import e_detector, window_csr
+from driftloop.schemas.codec import decode
+from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.events import DriftDetected, IncidentChanged, OffsetRange, Pane, TestState, WindowMeasured
+from driftloop.schemas.specification import MonitorSpecification
+from driftloop.streams.judge import incidents, windows
+from driftloop.streams.judge.champion import Champion, next_champion
+from driftloop.streams.judge.editions import Edition, Editions
+from driftloop.streams.judge.feature_watch import FeatureWatch
+from driftloop.streams.judge.ledger import CHAMPION, Ledger
+from driftloop.streams.judge.measured import Moment, measure
+from driftloop.streams.judge.performance import MaturedPane, Performance
+from driftloop.streams.judge.reference import Lookup, Reference
+from driftloop.streams.judge.state import Group, Records, Store, key, pane_key
+from driftloop.streams.judge.sums import COUNTERS, FEATURES, LABELS, PaneSums, total
+from driftloop.streams.judge.windows import FEATURES_CLOSING, Window
+
+EMPTY_WINDOWS_MOST = 100
+"""So many windows in a row are told without data; then the clock waits for the next prediction."""
+ALARMS_MOST = 16
+Told = WindowMeasured | DriftDetected | IncidentChanged
+
+
+class Pending(NamedTuple):
+    """A pane that waits for its instant; the fields before it are the order in which panes count."""
+
+    due: float
+    version: str
+    role: str
+    spec: str
+    kind: str
+    bucket: int
+    pane_start: float
+    partition: int
+    revision: int
+    arrival: int
+    pane: Pane
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Clock:
+    """``next_end``: the end of the next window that is told even if it is empty, None: it waits for a prediction.
+    ``empty``: so many have been, in a row."""
+
+    next_end: float | None = None
+    empty: int = 0
+
+
+class ModelJudge:
+    """The state of one model. ``store`` takes the records that change."""
+
+    def __init__(self, model: str, lookup: Lookup, store: Store) -> None:
+        self.model = model
+        self.lookup = lookup
+        self.store = store
+        self.editions = Editions(model, lookup)
+        self.ledger = Ledger(self.editions, store)
+        self.pending: list[Pending] = []
+        self.champion: Champion | None = None
+        self.clock = Clock()
+        self.performance = Performance()
+        self.features = FeatureWatch()
+        self.alarms: tuple[DriftDetected, ...] = ()
+        self.reference_name = ""
+        self._arrivals = 0
+
+    def wait(self, pane: Pane, raw: bytes, due: float) -> None:
+        """Take a pane that will count at ``due``. Errors: BadRecord, and nothing has changed."""
+        if pane.kind in (FEATURES, LABELS):
+            self.editions[pane.spec].layout.check(pane)
+        elif pane.kind != COUNTERS:
+            raise BadRecord("wrong-kind", f"a pane of {pane.model} is of kind {pane.kind!r}")
+        self._push(pane, raw, due)
+        self.store.put(pane_key("pending", pane), due.hex().encode() + b" " + raw)
+
+    def next_instant(self) -> float:
+        """The first at which something happens; infinity: nothing is known of."""
+        due = self.pending[0].due if self.pending else math.inf
+        return min(due, math.inf if self.clock.next_end is None else self.clock.next_end, self.ledger.next_instant())
+
+    def step(self, now: float, idle: tuple[int, ...] = ()) -> Iterator[Told]:
+        """Work off the instant ``now``, which is the next. ``idle``: partitions that were left out."""
+        served = self._apply(now)
+        yield from self._crown(served, now)
+        reference = self._reference()
+        for group, start, sums in self.ledger.matured(now):
+            yield from self._mature(group, start, sums, reference, now)
+        yield from self._close(reference, now, idle)
+        self.ledger.forget(now, self.model)
+
+    def _apply(self, now: float) -> dict[float, set[tuple[str, str]]]:
+        """Count the panes that are due; who served as champion in which pane."""
+        served: dict[float, set[tuple[str, str]]] = {}
+        while self.pending and self.pending[0].due <= now:
+            waiting = heapq.heappop(self.pending)
+            pane = waiting.pane
+            self.store.drop(pane_key("pending", pane))
+            if pane.kind == COUNTERS:
+                self.ledger.totals.count(pane.partition, pane.counts)
+            elif self.ledger.apply(pane, waiting.raw, now) and pane.kind == FEATURES and pane.role == CHAMPION:
+                served.setdefault(pane.pane_start, set()).add((pane.version, pane.spec))
+        return served
+
+    def _crown(self, served: Mapping[float, set[tuple[str, str]]], now: float) -> Iterator[Told]:
+        for start in sorted(served):
+            before = self.champion
+            self.champion = champion = next_champion(before, start, served[start])
+            specification = self.editions[champion.spec].specification
+            if before is None or (before.version, before.spec) != (champion.version, champion.spec):
+                yield from self.performance.replaced(specification, now, champion.version)
+            if before is not None and before.spec != champion.spec:
+                self.features.restart()
+            end = windows.start_of(specification, start) + specification.window_seconds
+            if self.clock.next_end is None or (before is not None and before.spec != champion.spec):
+                late = max(0, math.ceil((now - end) / specification.window_seconds))
+                self.clock.next_end = end + late * specification.window_seconds
+
+    def _reference(self) -> Reference | None:
+        """The baselines of the champion; another reference than before makes both tests start anew."""
+        if self.champion is None:
+            return None
+        reference = self.lookup.reference(self.model, self.champion.spec)
+        name = reference.name if reference else ""
+        if name != self.reference_name:
+            self.reference_name = name
+            self.performance.test = None
+            self.features.restart()
+        return reference
+
+    def _mature(
+        self, group: Group, start: float, sums: PaneSums, reference: Reference | None, now: float
+    ) -> Iterator[Told]:
+        champion = self.champion
+        if champion is None or reference is None or group != Group(champion.version, CHAMPION, champion.spec):
+            return
+        if start < champion.since:
+            return
+        specification, layout = self.editions[group.spec]
+        pane = MaturedPane(
+            version=group.version,
+            start=start,
+            loss_counts=layout.read(LABELS, sums.labels, "loss").tolist(),
+            loss_sum=float(sums.sums["log_loss"]),
+            as_of=now,
+            offsets=tuple(OffsetRange(t, p, *sums.offsets[t, p]) for t, p in sorted(sums.offsets)),
+        )
+        yield from self.performance.mature(specification, reference, pane, self.alarms)
+
+    def _close(self, reference: Reference | None, now: float, idle: tuple[int, ...]) -> Iterator[Told]:
+        closing = self.ledger.closing(now)
+        champion = self.champion
+        if champion is not None:
+            edition = self.editions[champion.spec]
+            end = self.clock.next_end
+            for start in sorted({w.start for c, w in closing if c == FEATURES_CLOSING and w.group.role == CHAMPION}):
+                yield from self._close_features(edition, champion, reference, start)
+            if end is not None and end <= now:
+                start = end - edition.specification.window_seconds
+                if not any(w.group.role == CHAMPION for c, w in closing if c == FEATURES_CLOSING):
+                    group = Group(champion.version, CHAMPION, champion.spec)
+                    closing.append((FEATURES_CLOSING, self.ledger.empty_window(group, start, self.model)))
+                    self._tick(empty=True, edition=edition)
+                else:
+                    self._tick(empty=False, edition=edition)
+        for what, window in closing:
+            yield self._measure(what, window, reference, now, idle)
+            self.ledger.told(window, self.model)
+
+    def _tick(self, empty: bool, edition: Edition) -> None:
+        """A window of the champion has ended."""
+        assert self.clock.next_end is not None
+        count = self.clock.empty + 1 if empty else 0
+        self.clock = Clock(self.clock.next_end + edition.specification.window_seconds, count)
+        if count >= EMPTY_WINDOWS_MOST:
+            self.clock = Clock()
+
+    def _close_features(
+        self, edition: Edition, champion: Champion, reference: Reference | None, start: float
+    ) -> Iterator[DriftDetected]:
+        found = self.ledger.champion_windows(start, champion.spec)
+        if reference is None or not found:
+            return
+        sums = total(edition.layout, (pane for window in found for pane in window.panes.values()))
+        alarms = self.features.close(
+            edition.specification, reference, edition.layout, champion.version, start, sums.features, sums.predictions
+        )
+        if alarms:
+            self.performance.attach(tuple(alarms))
+            self.alarms = incidents.ranked((*self.alarms, *alarms))[:ALARMS_MOST]
+        yield from alarms
+
+    def _measure(
+        self, closing: str, window: Window, reference: Reference | None, now: float, idle: tuple[int, ...]
+    ) -> WindowMeasured:
+        specification, layout = self.editions[window.group.spec]
+        champion = self.champion
+        whose = champion is not None and window.group == Group(champion.version, CHAMPION, champion.spec)
+        fits = reference if champion is not None and champion.spec == window.group.spec else None
+        incident = self.performance.incident
+        moment = Moment(
+            as_of=now,
+            closing=closing,
+            tests=self._tests(specification, reference, now) if whose and reference is not None else (),
+            evidence=self.features.evidence if whose else (),
+            alarm=self._alarm(specification, now) if whose else None,
+            open_incidents=(incident.identity,) if incident.state == incidents.OPEN else (),
+            totals=self.ledger.totals.told(),
+            partitions_idle=idle,
+        )
+        return measure(specification, layout, fits, self.ledger.curve, window, moment)
+
+    def _tests(self, specification: MonitorSpecification, reference: Reference, now: float) -> tuple[TestState, ...]:
+        loss = self.performance.told(specification, reference, now)
+        return (*((loss,) if loss else ()), self.features.told(specification, now))
+
+    def _alarm(self, specification: MonitorSpecification, now: float) -> tuple[bool, str] | None:
+        """(paging, what) of the alarms within the last window."""
+        since = now - specification.window_seconds
+        recent = [alarm for alarm in self.alarms if alarm.as_of > since]
+        if not recent:
+            return None
+        return any(a.paging for a in recent), "drift of " + ", ".join(dict.fromkeys(a.feature for a in recent))
+
+    def _push(self, pane: Pane, raw: bytes, due: float) -> None:
+        self._arrivals += 1
+        order = (pane.version, pane.role, pane.spec, pane.kind, pane.bucket, pane.pane_start, pane.partition)
+        heapq.heappush(self.pending, Pending(due, *order, pane.revision, self._arrivals, pane, raw))
+
+    def save(self) -> None:
+        """Put what no pane or window record says into the store."""
+        tests = {
+            "loss": self.performance.test and e_detector.to_bytes(self.performance.test),
+            "features": self.features.test and window_csr.to_bytes(self.features.test),
+        }
+        for kind, value in tests.items():
+            if value is not None:
+                self.store.put(key(kind, self.model), value)
+            else:
+                self.store.drop(key(kind, self.model))
+        self.store.put_json(
+            key("model", self.model),
+            {
+                "ledger": self.ledger.to_json(),
+                "champion": self.champion and asdict(self.champion),
+                "clock": asdict(self.clock),
+                "performance": self.performance.to_json(),
+                "features": self.features.to_json(),
+                "alarms": [asdict(alarm) for alarm in self.alarms],
+                "reference": self.reference_name,
+            },
+        )
+
+    def restore(self, records: Records) -> None:
+        """Back from the state records of this model."""
+        for record in records.get("model", []):
+            found = json.loads(record.value)
+            tests = {kind: records[kind][0].value if kind in records else None for kind in ("loss", "features")}
+            champion = found["champion"]
+            self.champion = champion and Champion(**champion | {"served": tuple(champion["served"])})
+            self.clock = Clock(**found["clock"])
+            self.performance = Performance.from_json(found["performance"], tests["loss"])
+            self.features = FeatureWatch.from_json(found["features"], tests["features"])
+            self.alarms = tuple(DriftDetected(**alarm) for alarm in found["alarms"])
+            self.reference_name = found["reference"]
+            self.ledger.restore(found["ledger"], records)
+        for record in records.get("pending", []):
+            due, raw = record.value.split(b" ", 1)
+            pane = decode(raw)
+            assert isinstance(pane, Pane)
+            self._push(pane, raw, float.fromhex(due.decode()))

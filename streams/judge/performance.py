@@ -1,0 +1,179 @@
+"""Watches the champion's loss: one e-SR test stepped once a matured pane, and the incident that follows from it.
+
+The baseline is the reference's. A new champion's test starts afresh, against the **same** baseline: the judge reads
+no manifests, and a successor that is worse than what was once good enough should be an incident. The evidence it
+inherits is none; an incident of its predecessor is resolved by the change.
+
+effect = mean log loss since the change began (e_detector.suspected) - mean log loss of the reference, in nats;
+it pages from ``effect_error`` on (.01 nats stand for the one point of error of the specification).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from driftloop.detectors import e_detector
+from driftloop.schemas import bins
+from driftloop.schemas.events import DriftDetected, IncidentChanged, OffsetRange, TestState
+from driftloop.schemas.specification import MonitorSpecification
+from driftloop.streams.judge import incidents
+from driftloop.streams.judge.features import FAMILIES
+from driftloop.streams.judge.incidents import Incident
+from driftloop.streams.judge.reference import LossBaseline, Reference
+
+DETECTOR = "e_detector"
+NEVER = -1.0
+"""An instant before all others: no alarm yet. (Infinities have no place in JSON.)"""
+Told = DriftDetected | IncidentChanged
+
+
+@dataclass(frozen=True, slots=True)
+class MaturedPane:
+    """The labels of one pane of the champion, all partitions and delays, when its horizon has passed."""
+
+    version: str
+    start: float
+    loss_counts: list[int]
+    loss_sum: float
+    as_of: float
+    offsets: tuple[OffsetRange, ...] = ()
+
+
+@dataclass(slots=True)
+class Performance:
+    """``test`` None: no pane has been judged in this time of the champion's."""
+
+    test: e_detector.State | None = None
+    alarmed_at: float = NEVER
+    incident: Incident = field(default_factory=Incident)
+
+    def replaced(self, specification: MonitorSpecification, as_of: float, champion: str) -> list[Told]:
+        """Another version is champion from now on."""
+        self.test, self.alarmed_at = None, NEVER
+        before = self.incident
+        self.incident, change = incidents.close(before, incidents.REPLACED)
+        summary = f"{before.version} is no longer champion: {champion} is"
+        return [_changed(specification, before, change, as_of, summary)] if change else []
+
+    def mature(
+        self,
+        specification: MonitorSpecification,
+        reference: Reference,
+        pane: MaturedPane,
+        known: tuple[DriftDetected, ...],
+    ) -> list[Told]:
+        """Step the test over one pane. ``known``: recent alarms of features, to stand beside it as evidence."""
+        rows, baseline = sum(pane.loss_counts), reference.loss
+        if not rows or baseline is None:
+            return []
+        settings = settings_of(specification, baseline)
+        self.test, verdict = e_detector.step(
+            settings,
+            self.test or e_detector.start(settings),
+            e_detector.Losses(pane.start, pane.loss_counts, pane.loss_sum),
+        )
+        if not verdict.alarmed:
+            self.incident = incidents.matured(self.incident, rows, pane.loss_sum)
+            return self._resolve(specification, baseline, pane)
+        change = e_detector.suspected(self.test)
+        self.test, self.alarmed_at = e_detector.start(settings), pane.as_of
+        effect = change.mean - baseline.mean
+        found = DriftDetected(
+            model=specification.model,
+            version=pane.version,
+            spec=specification.spec,
+            as_of=pane.as_of,
+            window_start=change.since,
+            window_seconds=pane.start + specification.pane_seconds - change.since,
+            detector=DETECTOR,
+            feature="log_loss",
+            statistic=verdict.statistic,
+            threshold=verdict.threshold,
+            effect=effect,
+            unit="nats",
+            paging=effect >= specification.effect_error,
+        )
+        self.incident, told = incidents.alarm(self.incident, found, known, specification.window_seconds)
+        if not told:
+            return [found]
+        summary = incidents.sentence(pane.version, change.mean, baseline.mean, change.since, change.events)
+        return [found, _changed(specification, self.incident, told, pane.as_of, summary, pane.offsets)]
+
+    def attach(self, evidence: tuple[DriftDetected, ...]) -> None:
+        """Alarms of features while the incident is open are evidence of it."""
+        self.incident = incidents.attach(self.incident, evidence)
+
+    def told(self, specification: MonitorSpecification, reference: Reference, as_of: float) -> TestState | None:
+        """The test as a window tells it, None without a baseline. ``alarmed``: within the last window."""
+        if reference.loss is None:
+            return None
+        settings = settings_of(specification, reference.loss)
+        verdict = e_detector.verdict(settings, self.test or e_detector.start(settings))
+        steps = self.test.steps if self.test else 0
+        recent = self.alarmed_at > as_of - specification.window_seconds
+        return TestState(DETECTOR, verdict.statistic, verdict.threshold, steps, recent)
+
+    def _resolve(self, specification: MonitorSpecification, baseline: LossBaseline, pane: MaturedPane) -> list[Told]:
+        loss_most = max(baseline.upper, baseline.mean + specification.effect_error)
+        before = self.incident
+        if not incidents.is_quiet(
+            before, pane.as_of, specification.window_seconds, specification.minimum_rows, loss_most
+        ):
+            return []
+        self.incident, change = incidents.close(before, incidents.QUIET)
+        mean = before.loss / before.rows
+        summary = incidents.sentence(pane.version, mean, baseline.mean, before.alarm_at, before.rows)
+        return [_changed(specification, before, change, pane.as_of, "back to normal: " + summary, pane.offsets)]
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the test, whose bytes are a record of their own."""
+        return {"alarmed_at": self.alarmed_at, "incident": asdict(self.incident)}
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any], test: bytes | None) -> Performance:
+        evidence = tuple(DriftDetected(**e) for e in found["incident"]["evidence"])
+        return cls(
+            e_detector.from_bytes(test) if test else None,
+            found["alarmed_at"],
+            Incident(**found["incident"] | {"evidence": evidence}),
+        )
+
+
+def settings_of(specification: MonitorSpecification, baseline: LossBaseline) -> e_detector.Settings:
+    """Its run length is counted in panes: one false alarm in ``FAMILIES`` budgets."""
+    return _settings(
+        baseline.upper,
+        max(1.0, FAMILIES * specification.budget_seconds / specification.pane_seconds),
+    )
+
+
+@lru_cache(maxsize=64)
+def _settings(mean: float, threshold: float) -> e_detector.Settings:
+    return e_detector.Settings(mean, threshold, tuple(bins.loss_floor().tolist()))
+
+
+def _changed(
+    specification: MonitorSpecification,
+    incident: Incident,
+    change: str,
+    as_of: float,
+    summary: str,
+    offsets: tuple[OffsetRange, ...] = (),
+) -> IncidentChanged:
+    assert math.isfinite(as_of)
+    return IncidentChanged(
+        model=specification.model,
+        version=incident.version,
+        spec=specification.spec,
+        incident=incident.identity,
+        kind="performance",
+        change=change,
+        opened_at=incident.opened_at,
+        as_of=as_of,
+        summary=summary,
+        evidence=incident.evidence,
+        offsets=offsets,
+    )

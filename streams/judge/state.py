@@ -1,0 +1,104 @@
+"""The judge's state as records of bytes: one kind of key each, written when it changes, deleted when it is over.
+
+    frontier            {"done", "latest_ms"}                       sight  [partition]   progress, when it moved
+    pane     [.. key]   a pane that counts                          pending [.. key]     a pane that is not due yet
+    window   [.. key]   {"revision"}                                model  [model]       everything else of a model
+    loss     [model]    the loss test                               features [model]     the feature test
+
+A key is a canonical JSON list, its first entry the kind. Whatever a record does not say (sums, which closings are
+past, what has matured) follows from the others, so that nothing can contradict itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from driftloop.schemas.codec import canonical_json
+from driftloop.schemas.errors import ConfigError
+from driftloop.schemas.events import Pane
+
+LAYOUT = 1
+"""Raised when records change their meaning; the transport refuses a state of another layout."""
+PARTITION_KINDS = ("frontier", "sight")
+KINDS = (*PARTITION_KINDS, "features", "loss", "model", "pane", "pending", "window")
+
+
+class Group(NamedTuple):
+    """Whose sums: panes of different groups never add up."""
+
+    version: str
+    role: str
+    spec: str
+
+
+def key(kind: str, *parts: str | int | float) -> bytes:
+    """The key of a state record."""
+    return canonical_json([kind, *parts]).encode()
+
+
+def pane_key(kind: str, pane: Pane) -> bytes:
+    """Under which a pane replaces an earlier one; a pending one stands beside others of its key."""
+    parts = (pane.model, pane.version, pane.role, pane.spec, pane.kind, pane.bucket, pane.pane_start, pane.partition)
+    if kind == "pending":
+        return key(kind, *parts, pane.emitted_at, pane.revision)
+    return key(kind, *parts)
+
+
+class Store:
+    """What has changed since the last checkpoint."""
+
+    def __init__(self) -> None:
+        self._changes: dict[bytes, bytes | None] = {}
+
+    def put(self, key: bytes, value: bytes) -> None:
+        self._changes[key] = value
+
+    def put_json(self, key: bytes, value: Any) -> None:
+        self.put(key, canonical_json(value).encode())
+
+    def drop(self, key: bytes) -> None:
+        self._changes[key] = None
+
+    def take(self) -> Mapping[bytes, bytes | None]:
+        """All of it, which is then forgotten."""
+        changes, self._changes = self._changes, {}
+        return changes
+
+
+class Record(NamedTuple):
+    """A state record of a model: its key, the parts of the key behind the model, its value."""
+
+    key: bytes
+    parts: tuple[Any, ...]
+    value: bytes
+
+
+Records = dict[str, list[Record]]
+"""By kind, in the order of the keys."""
+
+
+def by_model(records: Mapping[bytes, bytes]) -> dict[str, Records]:
+    """The records of each model; those of the partition itself under "". Errors: ConfigError, as ``check``."""
+    check(records)
+    found: dict[str, Records] = {}
+    for name in sorted(records):
+        kind, *parts = json.loads(name)
+        model = "" if kind in PARTITION_KINDS else parts.pop(0)
+        found.setdefault(model, {}).setdefault(kind, []).append(Record(name, tuple(parts), records[name]))
+    return found
+
+
+def check(records: Mapping[bytes, bytes]) -> None:
+    """Errors: ConfigError for a record that no judge has written."""
+    for name in records:
+        try:
+            kind = json.loads(name)[0]
+        except (ValueError, LookupError, TypeError):
+            kind = None
+        if kind not in KINDS:
+            raise ConfigError(
+                f"the judge's state has a record {name[:60]!r}, which no judge has written",
+                "does another service use this state topic? a judge with an empty one starts from the panes anew",
+            )

@@ -1,0 +1,143 @@
+"""Panes add up: the partial sums of one pane of event time, over source partitions and delay buckets.
+
+Everything is exact, so that order never matters and a correction can be taken out again: counts are whole numbers,
+sums of doubles are kept as fractions (a double is one) and rounded once, when they are read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from driftloop.schemas.bins import LOSS_BINS, SCORE_BINS
+from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.events import OffsetRange, Pane
+from driftloop.schemas.specification import MonitorSpecification
+from numpy.typing import NDArray
+
+FEATURES, LABELS, COUNTERS = "features", "labels", "counters"
+LABEL_HISTOGRAMS = {"confusion": 9, "score_by_label:0": SCORE_BINS, "score_by_label:1": SCORE_BINS, "loss": LOSS_BINS}
+LABEL_SUMS = ("log_loss", "log_loss_squared", "brier")
+Counts = NDArray[np.int64]
+
+
+class Layout:
+    """Where each histogram of a specification's panes lies in one flat array, by kind of pane."""
+
+    def __init__(self, specification: MonitorSpecification) -> None:
+        features = {f"feature:{f.name}": f.bins for f in specification.features if f.bins}
+        self.places = {
+            FEATURES: _places(features | {"score": SCORE_BINS}),
+            LABELS: _places(LABEL_HISTOGRAMS),
+        }
+        self.sizes = {kind: sum(size for _, size in places.values()) for kind, places in self.places.items()}
+        self.buckets = len(specification.delay_edges_seconds)
+
+    def read(self, kind: str, counts: Counts, name: str) -> Counts:
+        """One histogram out of the flat array."""
+        start, size = self.places[kind][name]
+        return counts[start : start + size]
+
+    def check(self, pane: Pane) -> None:
+        """Errors: BadRecord ``wrong-bins``: it cannot be a pane of this specification."""
+        places = self.places.get(pane.kind, {})
+        for histogram in pane.histograms:
+            if histogram.name in places and histogram.bins and histogram.bins[-1] >= places[histogram.name][1]:
+                raise BadRecord(
+                    "wrong-bins",
+                    f"a pane of {pane.model} has bin {histogram.bins[-1]} of {histogram.name}; "
+                    f"specification {pane.spec} has {places[histogram.name][1]} bins",
+                )
+        if not all(map(math.isfinite, pane.sums.values())):
+            raise BadRecord("wrong-sums", f"a pane of {pane.model} has a sum that is no finite number: {pane.sums}")
+        if pane.kind == LABELS and not 0 <= pane.bucket < self.buckets:
+            raise BadRecord("wrong-bins", f"a pane of {pane.model} has delay bucket {pane.bucket} of {self.buckets}")
+
+
+@dataclass(slots=True)
+class PaneSums:
+    """Sums of one (version, role, specification, pane of event time). ``labelled``: by delay bucket."""
+
+    features: Counts
+    labels: Counts
+    labelled: list[int]
+    predictions: int = 0
+    sums: dict[str, Fraction] = field(default_factory=lambda: dict.fromkeys(LABEL_SUMS, Fraction(0)))
+    offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, layout: Layout) -> PaneSums:
+        return cls(
+            np.zeros(layout.sizes[FEATURES], np.int64), np.zeros(layout.sizes[LABELS], np.int64), [0] * layout.buckets
+        )
+
+    def add(self, layout: Layout, pane: Pane, sign: int = 1) -> None:
+        """Count a pane in; sign -1 takes it out again (a later one of its key replaces it). Offsets only widen."""
+        places = layout.places[pane.kind]
+        at: list[int] = []
+        counts: list[int] = []
+        for histogram in pane.histograms:
+            if histogram.name in places:
+                first = places[histogram.name][0]
+                at.extend([first + b for b in histogram.bins])
+                counts.extend(histogram.counts)
+        target = self.features if pane.kind == FEATURES else self.labels
+        target[at] += sign * np.asarray(counts, np.int64)
+        if pane.kind == FEATURES:
+            self.predictions += sign * pane.counts.get("predictions", 0)
+        else:
+            self.labelled[pane.bucket] += sign * pane.counts.get("labelled", 0)
+            for name in LABEL_SUMS:
+                self.sums[name] += sign * Fraction(pane.sums.get(name, 0.0))
+        if sign > 0:
+            self.widen("predictions", pane.partition, pane.predictions_first_offset, pane.predictions_last_offset)
+            self.widen("ground-truth", pane.partition, pane.truths_first_offset, pane.truths_last_offset)
+
+    def widen(self, topic: str, partition: int, first: int, last: int) -> None:
+        """Source offsets first..last of a partition stand behind these sums; below 0: none."""
+        if first < 0 or last < 0:
+            return
+        known = self.offsets.get((topic, partition))
+        if known is not None:
+            first, last = min(first, known[0]), max(last, known[1])
+        self.offsets[topic, partition] = (first, last)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Sums over several panes, rounded once."""
+
+    features: Counts
+    labels: Counts
+    labelled: int
+    predictions: int
+    sums: dict[str, float]
+    offsets: tuple[OffsetRange, ...]
+
+
+def total(layout: Layout, panes: Iterable[PaneSums]) -> Total:
+    """Add panes up."""
+    found = PaneSums.empty(layout)
+    for pane in panes:
+        found.features += pane.features
+        found.labels += pane.labels
+        found.predictions += pane.predictions
+        found.labelled[0] += sum(pane.labelled)
+        for name in LABEL_SUMS:
+            found.sums[name] += pane.sums[name]
+        for (topic, partition), (first, last) in pane.offsets.items():
+            found.widen(topic, partition, first, last)
+    ranges = tuple(OffsetRange(t, p, *found.offsets[t, p]) for t, p in sorted(found.offsets))
+    sums = {name: float(value) for name, value in found.sums.items()}
+    return Total(found.features, found.labels, found.labelled[0], found.predictions, sums, ranges)
+
+
+def _places(sizes: dict[str, int]) -> dict[str, tuple[int, int]]:
+    found, at = {}, 0
+    for name, size in sizes.items():
+        found[name] = (at, size)
+        at += size
+    return found

@@ -1,0 +1,80 @@
+"""One window of event time of one version and role: its panes, and when it is told.
+
+    closings: features at its end; provisional at its end + each delay edge below the horizon; labels at end + horizon
+
+A correction behind the last closing tells the window once more. ``GRACE_PANES`` panes and the disorder later it is
+forgotten: what comes then is counted, not added.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+from driftloop.schemas.codec import decode
+from driftloop.schemas.events import Pane
+from driftloop.schemas.specification import MonitorSpecification
+from driftloop.streams.judge.state import Group
+from driftloop.streams.judge.sums import Layout, PaneSums
+
+FEATURES_CLOSING, PROVISIONAL, LABELS_CLOSING = "features", "provisional", "labels"
+GRACE_PANES = 2
+"""A record that is late within the horizon is due at most a pane after it (observer/time.py)."""
+
+
+@dataclass(slots=True)
+class Window:
+    """``applied``: the panes that count, by state key, as they came. ``revision``: of the next emission."""
+
+    group: Group
+    start: float
+    panes: dict[float, PaneSums] = field(default_factory=dict)
+    applied: dict[bytes, bytes] = field(default_factory=dict)
+    revision: int = 0
+
+    def apply(self, layout: Layout, name: bytes, pane: Pane, raw: bytes) -> tuple[int, int]:
+        """Count a pane in, instead of the one before it of its key. (predictions, labelled) that came to it."""
+        sums = self.panes.get(pane.pane_start)
+        if sums is None:
+            sums = self.panes[pane.pane_start] = PaneSums.empty(layout)
+        predictions, labelled = sums.predictions, sum(sums.labelled)
+        if (before := self.applied.get(name)) is not None:
+            replaced = decode(before)
+            assert isinstance(replaced, Pane)
+            sums.add(layout, replaced, sign=-1)
+        sums.add(layout, pane)
+        self.applied[name] = raw
+        return sums.predictions - predictions, sum(sums.labelled) - labelled
+
+
+def start_of(specification: MonitorSpecification, time: float) -> float:
+    """Start of the window in which ``time`` lies."""
+    s = specification
+    return s.offset_seconds + math.floor((time - s.offset_seconds) / s.window_seconds) * s.window_seconds
+
+
+def closings(specification: MonitorSpecification, start: float) -> list[tuple[float, str]]:
+    """(instant, closing) of a window, in order."""
+    end = start + specification.window_seconds
+    *provisional, horizon = specification.delay_edges_seconds
+    return [
+        (end, FEATURES_CLOSING),
+        *((end + edge, PROVISIONAL) for edge in provisional),
+        (end + horizon, LABELS_CLOSING),
+    ]
+
+
+def forgotten_at(specification: MonitorSpecification, start: float) -> float:
+    """From this instant on nothing is added to the window any more."""
+    s = specification
+    return start + s.window_seconds + s.horizon_seconds + GRACE_PANES * s.pane_seconds + s.disorder_seconds
+
+
+def matures_at(specification: MonitorSpecification, pane_start: float) -> float:
+    """The horizon of the pane's last prediction has passed."""
+    return pane_start + specification.pane_seconds + specification.horizon_seconds
+
+
+def counts_only(pane: Pane) -> Pane:
+    """A pane of role history: nothing but its counts is used (totals, delay curve)."""
+    return replace(pane, histograms=(), sums={})
