@@ -109,7 +109,7 @@ def _window(state: ModelState, window: WindowMeasured, specification: MonitorSpe
         model=window.model,
         kind="evaluated",
         as_of=window.as_of,
-        run=run_id(window.model, window.as_of, found.trigger) if verdict in (ACCEPTED, PROPOSED) else "",
+        run=run_id(window.model, window.as_of, found.trigger, state.runs) if verdict in (ACCEPTED, PROPOSED) else "",
         trigger=found.trigger,
         accepted=verdict == ACCEPTED,
         reason=reason,
@@ -145,7 +145,7 @@ def _retrain(state: ModelState, command: CommandGiven, specification: MonitorSpe
     """A person's order: it passes mode, cooldown and budget, but an outage only with ``force``."""
     if state.outage and command.arguments.get("force") != "yes":
         return [_answer(command, REFUSED, f"{state.outage}; force=yes trains all the same")]
-    run = run_id(command.model, command.as_of, "command")
+    run = run_id(command.model, command.as_of, "command", state.runs)
     evaluated = _answer(command, ACCEPTED, "first model" if not state.champion else "a person's order", run=run)
     return [evaluated, _started(state, evaluated, specification)]
 

@@ -63,9 +63,9 @@ class RunEnded:
     artefact: Artefact | None = None
 
 
-def run_id(model: str, as_of: float, trigger: str) -> str:
-    """16 hex digits; the same cause is the same run."""
-    return event_id("run", model, as_of, trigger)[:16]
+def run_id(model: str, as_of: float, trigger: str, runs_before: int) -> str:
+    """16 hex digits; the same cause is the same run. The count tells two orders as of one time apart."""
+    return event_id("run", model, as_of, trigger, runs_before)[:16]
 
 
 def ending_decisions(started: DecisionRecorded, ended: RunEnded) -> list[DecisionRecorded]:

@@ -49,6 +49,7 @@ class UnknownTransition(Exception):
 
 class ModelState(NamedTuple):
     """``run`` is the ``started`` decision of the run in progress, ``proposal`` the evaluation that waits for a word.
+    ``runs`` were started so far; ``published`` of them came as far as a manifest.
 
     Times are event times. ``last_run_at``: how far the last run's data went; ``runs_at``: the same of all runs within
     a day before it. ``labels_at_fit``: labels known at the last fit, promoted or not. ``answered``: open incidents
@@ -57,6 +58,7 @@ class ModelState(NamedTuple):
 
     name: str = IDLE
     champion: str = ""
+    runs: int = 0
     published: int = 0
     evaluated_to: float = -math.inf
     labels_at_fit: float = 0.0
@@ -107,7 +109,7 @@ def _evaluated(state: ModelState, decision: DecisionRecorded) -> ModelState:
 
 
 def _started(state: ModelState, decision: DecisionRecorded) -> ModelState:
-    state = state._replace(run=decision, proposal=None)
+    state = state._replace(run=decision, runs=state.runs + 1, proposal=None)
     # A command carries a machine's clock, maybe years ahead of the stream: its run counts from its data (_trained).
     return state if decision.trigger == "command" else _ran_at(state, decision.as_of)
 
