@@ -22,6 +22,8 @@ from .world import Loan, World
 
 SPECIFICATION = Path(__file__).with_name("loans.toml")
 MODEL = "loans"
+QUIET = {"log_level": 0}
+"""librdkafka tells a stopped broker on stderr; a test tells what it expects."""
 Step = tuple[float, bool, Loan]
 """Event time, is it a truth, whose."""
 
@@ -106,6 +108,7 @@ class Loop:
                 enable_partition_eof=True,
                 auto_offset_reset="earliest",
             )
+            | QUIET
         )
         try:
             topic = self.settings.topic(short)
