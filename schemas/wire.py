@@ -51,13 +51,12 @@ def parse(definition: Mapping[str, Any]) -> Schema:
     try:
         parsed = parse_schema(json.loads(json.dumps(definition)))
         canonical = to_parsing_canonical_form(parsed)
+        if not isinstance(parsed, dict) or not isinstance(definition.get("fields"), list):
+            raise BadRecord("bad-schema", "the schema is no record with fields", "a value is an Avro record")
+        _refuse_unbounded(json.loads(canonical), {}, ())
     except (SchemaParseException, UnknownType, *_UNREADABLE, KeyError, AttributeError, RecursionError) as error:
-        raise BadRecord(
-            "bad-schema", f"this is no Avro schema: {error}", "see the records of the schemas topic"
-        ) from None
-    if not isinstance(parsed, dict) or parsed.get("type") != "record":
-        raise BadRecord("bad-schema", "the schema is not a record", "a record's value is an Avro record")
-    _refuse_unbounded(json.loads(canonical), {}, ())
+        hint = "`driftloop cat schemas` shows those that are read"
+        raise BadRecord("bad-schema", f"this is no Avro schema: {error!r}", hint) from None
     # fastavro returns the bytes of this fingerprint in the order in which they are sent.
     return Schema(parsed["name"], bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO")), dict(definition), parsed)
 
