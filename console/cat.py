@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from driftloop.console.reading import read_messages
 from driftloop.schemas import codec
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import SchemaRegistered
+from driftloop.schemas.jsonable import record_to_jsonable
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.topics import TOPICS
-from driftloop.schemas.wire import Framing, header_of, read_body
+from driftloop.schemas.wire import Framing
 
 SHOWN_BYTES = 64
 STATE_TOPICS = ("observer-state", "judge-state")
@@ -86,33 +85,10 @@ def _value(value: bytes | None, short: str, framing: Framing) -> dict[str, Any]:
     if short in STATE_TOPICS or short == "dead-letter":
         return {"type": "bytes", "value": _glimpse(value)}
     try:
-        kind, record = _decode(value, framing)
+        record = record_to_jsonable(value, framing)
     except BadRecord as error:
         return {"type": "unreadable", "reason": error.reason, "error": error.message, "value": _glimpse(value)}
-    return {"type": kind, "value": _plain(record)}
-
-
-def _decode(value: bytes, framing: Framing) -> tuple[str, dict[str, Any]]:
-    """An event of ours, or a prediction, by whichever schema wrote it."""
-    try:
-        event = codec.decode(value, framing)
-        return type(event).__name__, asdict(event)
-    except BadRecord as error:
-        if error.reason != "unknown-schema":
-            raise
-    header = header_of(value)
-    return "Prediction", read_body(framing.schema(header), value, len(header))
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN (a missing value: null) and no infinity (a watermark before anything was seen: a text)."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return _glimpse(value) if isinstance(value, bytes) else value
+    return {"type": record.pop("event"), "value": record}
 
 
 def _text(value: bytes | None) -> Any:

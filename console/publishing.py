@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from driftloop.console.connection import QUIET
 from driftloop.console.reading import partitions_of
-from driftloop.schemas.codec import Event, canonical_json, encode
+from driftloop.schemas.codec import Event, encode
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.headers import cloud_event_headers, event_id
 from driftloop.schemas.settings import Settings
@@ -68,5 +67,4 @@ def publish(settings: Settings, publications: Sequence[Publication], source: str
 def _headers(short: str, event: Event, source: str) -> list[tuple[str, bytes]]:
     """The same event gets the same ce_id. A person's act happens now, on nobody's event clock."""
     kind = type(event).__name__
-    identity = event_id(short, kind, canonical_json(dataclasses.asdict(event)))
-    return cloud_event_headers(kind, identity, source, time.time())
+    return cloud_event_headers(kind, event_id(short, kind, encode(event).hex()), source, time.time())

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 from driftloop.console.connection import QUIET, admin_client
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
 
 BATCH_RECORDS = 5_000
 CALL_SECONDS = 10.0
+FIRST = 0
+"""Where the oldest records have gone, librdkafka goes on to the first that is left; asked for the beginning itself,
+it would wait half a second a topic before it looks it up."""
 
 
 def read_messages(
@@ -21,9 +24,16 @@ def read_messages(
 
     ConfigError: there is no such topic. Unavailable: the cluster does not answer.
     """
-    start = OFFSET_BEGINNING if from_beginning else OFFSET_END
+    start = FIRST if from_beginning else OFFSET_END
     places = [TopicPartition(topic, p, start) for p in range(partitions_of(settings, topic))]
-    yield from _read(settings, places, follow)
+    for batch in _read(settings, places, follow):
+        yield from batch
+
+
+def read_batches(settings: Settings, topic: str) -> Iterator[list[Any]]:
+    """The same from the beginning to the end, many messages at a time; none is empty."""
+    places = [TopicPartition(topic, p, FIRST) for p in range(partitions_of(settings, topic))]
+    return _read(settings, places, follow=False)
 
 
 def read_tails(settings: Settings, topic: str, records: int) -> Iterator[Any]:
@@ -39,7 +49,8 @@ def read_tails(settings: Settings, topic: str, records: int) -> Iterator[Any]:
         raise _unavailable(topic, error.args[0]) from error
     finally:
         consumer.close()
-    yield from _read(settings, places, follow=False)
+    for batch in _read(settings, places, follow=False):
+        yield from batch
 
 
 def partitions_of(settings: Settings, topic: str) -> int:
@@ -53,20 +64,24 @@ def partitions_of(settings: Settings, topic: str) -> int:
     return len(found.partitions)
 
 
-def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Iterator[Any]:
+def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Iterator[list[Any]]:
     consumer = _consumer(settings)
     try:
         consumer.assign(places)
         unread = {place.partition for place in places}
         while unread or follow:
-            for message in consumer.consume(BATCH_RECORDS, 0.1):
+            batch = []
+            first = consumer.poll(0.1)  # `consume` alone waits until it has all, or the time is over
+            for message in [first, *consumer.consume(BATCH_RECORDS, 0)] if first else ():
                 error = message.error()
                 if error is None:
-                    yield message
+                    batch.append(message)
                 elif error.code() == KafkaError._PARTITION_EOF:
                     unread.discard(message.partition())
                 else:
                     raise _unavailable(places[0].topic, error)
+            if batch:
+                yield batch
     finally:
         consumer.close()
 
@@ -79,6 +94,7 @@ def _consumer(settings: Settings) -> Consumer:
             enable_partition_eof=True,
             isolation_level="read_committed",
             auto_offset_reset="earliest",
+            fetch_wait_max_ms=10,  # the end of a topic is told only with the answer to a fetch that finds nothing
         )
         | {"logger": QUIET}
     )

@@ -1,0 +1,96 @@
+"""`driftloop reference build MODEL`: bins and baselines from predictions of the topic, published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from driftloop.console.models import find_specification, read_catalogue
+from driftloop.console.monitor import specification_events
+from driftloop.console.publishing import Publication, publish
+from driftloop.console.reading import read_batches
+from driftloop.console.reference_rows import ReferenceColumns, ReferenceRows, Selection
+from driftloop.retrainer.joining import Records
+from driftloop.schemas.errors import ConfigError
+from driftloop.schemas.events import ReferenceBuilt
+from driftloop.schemas.layouts import Layouts
+from driftloop.schemas.reference import Baselines, build_reference
+from driftloop.schemas.settings import Settings
+from driftloop.schemas.specification import MonitorSpecification
+
+__all__ = ["Selection", "build"]
+
+
+def build(settings: Settings, model: str, selection: Selection) -> Iterator[str]:
+    """Read, count, publish the specification with its bins and then the baselines; lines for a person.
+
+    ConfigError: no monitor, or no prediction that is selected.
+    """
+    catalogue = read_catalogue(settings)
+    before = find_specification(catalogue, model)
+    rows = read_rows(settings, before, catalogue.layouts, selection)
+    if not len(rows.event_time):
+        raise ConfigError(
+            f"no prediction of {model} on {settings.topic('predictions')} is among those selected",
+            "send some first (role history for those of the past), or widen --from, --to, --role",
+        )
+    after, baselines = build_reference(
+        before,
+        rows.columns,
+        rows.labels,
+        score=rows.score,
+        event_time=rows.event_time,
+        predicted=rows.predicted,
+        offsets=rows.offsets,
+    )
+    publications = specification_events(after) if after.spec != before.spec else []
+    built = ReferenceBuilt(model, after.spec, baselines.reference, baselines.to_json())
+    publish(settings, [*publications, Publication("references", f"{model}/{baselines.reference}", built)])
+    yield from describe(before, after, baselines)
+
+
+def read_rows(
+    settings: Settings, specification: MonitorSpecification, layouts: Layouts, selection: Selection
+) -> ReferenceRows:
+    """Everything on both topics up to now; of it what is selected."""
+    columns = ReferenceColumns(specification, layouts)
+    for short in ("predictions", "ground-truth"):
+        for batch in read_batches(settings, settings.topic(short)):
+            for records in by_partition(short, batch):
+                columns.absorb(records)
+    return columns.select(selection)
+
+
+def by_partition(short: str, batch: list[Any]) -> Iterator[Records]:
+    """A batch sorted by partition, each in the order of its offsets."""
+    groups: dict[int, list[Any]] = {}
+    for message in batch:
+        groups.setdefault(message.partition(), []).append(message)
+    for partition, group in groups.items():
+        yield Records(
+            short,
+            partition,
+            np.array([m.offset() for m in group], np.int64),
+            [m.key() for m in group],
+            [m.value() for m in group],
+            [m.timestamp()[1] for m in group],
+        )
+
+
+def describe(before: MonitorSpecification, after: MonitorSpecification, baselines: Baselines) -> Iterator[str]:
+    """What was found, in words."""
+    first, last = (datetime.fromtimestamp(t, UTC).strftime("%F %T") for t in (baselines.from_time, baselines.to_time))
+    yield (
+        f"{after.model}: reference {baselines.reference} of {baselines.rows:,} predictions, "
+        f"{baselines.labelled:,} labelled, {first} to {last} UTC"
+    )
+    if after.spec != before.spec:
+        new = sum(1 for a, b in zip(after.features, before.features, strict=True) if a != b)
+        yield f"{after.model}: specification {after.spec} is live now, with bins of {new} features"
+    if baselines.loss_mean is None:
+        yield "no truth is known for them: performance has no baseline until the reference is built again"
+    empty = [f.name for f in after.numeric if not np.any(baselines.features[f.name][: f.bins - 1])]
+    if empty:
+        yield f"never there: {', '.join(empty)}; is the name the one the app sends?"

@@ -1,0 +1,138 @@
+"""The rows a reference is built from: predictions of the topic, each once, with the label known for it, if any. Pure.
+
+Who belongs to whom is the observer's own join, partition by partition; so a reference counts what the panes count.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from driftloop.retrainer.dataset import ranges_of
+from driftloop.retrainer.joining import Columns, Half, TailNumbers
+from driftloop.schemas.events import OffsetRange
+from driftloop.schemas.specification import label_code
+from driftloop.schemas.tails import Tail
+from driftloop.streams.observer.join import Predictions, Terms, Truths, join_all
+from numpy.typing import NDArray
+
+ROLES = ("champion", "history")
+"""A challenger's record is the same event again, under another score."""
+NO_LABEL = -1
+NO_OFFSET = -1
+
+Array = NDArray[Any]
+
+
+class Selection(NamedTuple):
+    """Which predictions: event time from (included) to (not included), one role, the first so many in event time."""
+
+    from_time: float | None = None
+    to_time: float | None = None
+    role: str | None = None
+    first: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRows:
+    """n rows in the order of event time; ``labels`` and ``predicted``: index of the class, -1 unknown."""
+
+    columns: dict[str, Array]
+    labels: NDArray[np.int8]
+    score: NDArray[np.float64]
+    event_time: NDArray[np.float64]
+    predicted: NDArray[np.int8]
+    offsets: tuple[OffsetRange, ...]
+
+
+class ReferenceColumns(Columns):
+    """Absorbs records of both topics as the retrainer does; ``select`` keeps predictions without a label too."""
+
+    def select(self, selection: Selection) -> ReferenceRows:
+        """The rows of a selection. Errors: none; there may be no rows."""
+        tails = TailNumbers()
+        parts = [
+            self._partition(partition, half, self._halves.get(("ground-truth", partition)), tails)
+            for (topic, partition), half in sorted(self._halves.items(), key=lambda item: item[0])
+            if topic == "predictions" and half.columns
+        ]
+        if not parts:
+            return self._no_rows()
+        whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        rows = chosen(whole, tails.known, selection)
+        return self._rows({name: column[rows] for name, column in whole.items()}, tails.known)
+
+    def _partition(
+        self, partition: int, predictions: Half, truths: Half | None, tails: TailNumbers
+    ) -> dict[str, Array]:
+        made = predictions.whole()
+        tail = tails.number(predictions.tables)
+        seats = tails.seats()[tail]
+        labels = np.full(len(tail), NO_LABEL, np.int8)
+        truth_offsets = np.full(len(tail), NO_OFFSET, np.int64)
+        if truths is not None and truths.columns:
+            known = truths.whole()
+            pairs = join_all(
+                Predictions(made["ids"], made["times"], made["before"], made["offsets"], seats),
+                Truths(known["ids"], known["times"], known["before"], known["offsets"], known["labels"]),
+                Terms.of(self._specification),
+            )
+            labels[pairs.prediction_rows] = known["labels"][pairs.truth_rows]
+            truth_offsets[pairs.prediction_rows] = known["offsets"][pairs.truth_rows]
+        once = first_of_each(made["ids"], seats)
+        found = made | {"tail": tail, "labels": labels, "truth_offsets": truth_offsets}
+        found["partition"] = np.full(len(tail), partition, np.int32)
+        return {name: column[once] for name, column in found.items()}
+
+    def _rows(self, rows: dict[str, Array], tails: list[Tail]) -> ReferenceRows:
+        specification = self._specification
+        columns = {f.name: rows["numeric"][:, j] for j, f in enumerate(specification.numeric)}
+        for j, feature in enumerate(specification.categorical):
+            columns[feature.name] = texts([tail.categories[j] for tail in tails])[rows["tail"]]
+        predicted = np.array([label_code(tail.predicted, specification.classes) for tail in tails], np.int8)
+        known = rows["truth_offsets"] != NO_OFFSET
+        offsets = [
+            *ranges_of("predictions", rows["partition"], rows["offsets"]),
+            *ranges_of("ground-truth", rows["partition"][known], rows["truth_offsets"][known]),
+        ]
+        return ReferenceRows(
+            columns, rows["labels"], rows["score"], rows["times"], predicted[rows["tail"]], tuple(offsets)
+        )
+
+    def _no_rows(self) -> ReferenceRows:
+        codes, numbers = np.empty(0, np.int8), np.empty(0)
+        return ReferenceRows(
+            {f.name: numbers for f in self._specification.features}, codes, numbers, numbers, codes, ()
+        )
+
+
+def chosen(rows: dict[str, Array], tails: list[Tail], selection: Selection) -> NDArray[np.int64]:
+    """Positions of the rows selected, by (event time, partition, offset)."""
+    roles = (selection.role,) if selection.role else ROLES
+    keep = np.array([tail.role in roles for tail in tails], bool)[rows["tail"]]
+    low = -math.inf if selection.from_time is None else selection.from_time
+    high = math.inf if selection.to_time is None else selection.to_time
+    keep &= (rows["times"] >= low) & (rows["times"] < high)
+    order = np.lexsort((rows["offsets"], rows["partition"], rows["times"]))
+    return np.asarray(order[keep[order]][: selection.first])
+
+
+def first_of_each(ids: Array, seats: Array) -> NDArray[np.int64]:
+    """Positions of the first row of every (id, seat), ascending: the observer counts it and no repeat of it.
+
+    >>> first_of_each(np.array([7, 8, 7, 7]), np.array([0, 0, 0, 1])).tolist()
+    [0, 1, 3]
+    """
+    order = np.lexsort((np.arange(len(ids)), seats, ids))
+    first = np.ones(len(ids), bool)
+    first[1:] = (ids[order[1:]] != ids[order[:-1]]) | (seats[order[1:]] != seats[order[:-1]])
+    return np.sort(order[first])
+
+
+def texts(values: list[str | None]) -> Array:
+    """An object array, even where all values have one length."""
+    found = np.empty(len(values), object)
+    found[:] = values
+    return found
