@@ -72,7 +72,7 @@ def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Ite
         while unread or follow:
             batch = []
             first = consumer.poll(0.1)  # `consume` alone waits until it has all, or the time is over
-            for message in [first, *consumer.consume(BATCH_RECORDS, 0)] if first else ():
+            for message in [] if first is None else [first, *consumer.consume(BATCH_RECORDS, 0)]:
                 error = message.error()
                 if error is None:
                     batch.append(message)
