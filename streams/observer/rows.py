@@ -54,11 +54,11 @@ class Rows:
         self._by_chunk: dict[int, Segment] = {}
         self._free_chunks: list[int] = []
         self._last: Segment | None = None
-        self._next_sequence = 0
+        self._next_sequence = self._count = 0
         self.index = Index()
 
     def __len__(self) -> int:
-        return sum(segment.rows for segment in self.segments.values())
+        return self._count
 
     @property
     def nbytes(self) -> int:
@@ -86,6 +86,7 @@ class Rows:
             segment.rows += taken
             done += taken
         self.index.insert(ids, slots)
+        self._count += len(ids)
         return slots
 
     def find(self, ids: Hashes) -> tuple[Slots, Slots]:
@@ -120,6 +121,7 @@ class Rows:
         del self.segments[segment.sequence], self._by_chunk[chunk]
         self._free_chunks.append(chunk)
         self.forgotten.append(segment)
+        self._count -= segment.rows
         if self._last is segment:
             self._last = None
 
@@ -143,6 +145,7 @@ class Rows:
         self._cover(segment, rows["times"], rows["before"])
         segment.rows = segment.saved_rows = count
         segment.saved_parts = parts
+        self._count += count
         self.index.insert(rows["ids"].astype(np.uint64), self.slots_of(segment))
 
     def __iter__(self) -> Iterator[Segment]:

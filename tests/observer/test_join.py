@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,86 +10,16 @@ from driftloop.streams.observer import join as joining
 from driftloop.streams.observer.join import Join, Predictions, Terms, Truths, hash_ids, join_all
 from driftloop.streams.observer.time import watermarks_before
 
+from .oracle import JoinOracle, P, T, watermarks
+
 DISORDER = 2.0
 TERMS = Terms(horizon_seconds=40.0, dedup_seconds=15.0)
 
 
-class P(NamedTuple):
-    name: str
-    seat: int
-    time: float
-
-
-class T(NamedTuple):
-    name: str
-    label: int
-    time: float
-
-
-def watermarks(records):
-    """Watermark before each record, and after the last."""
-    found, greatest = [], -np.inf
-    for record in records:
-        found.append(greatest - DISORDER)
-        greatest = max(greatest, record.time)
-    return found, greatest - DISORDER
-
-
-class Oracle:
-    """The five rules of join.py, word by word, over two lists."""
-
-    def __init__(self, predictions: list[P], truths: list[T]) -> None:
-        self.predictions, self.truths = predictions, truths
-        self.before_p, end_p = watermarks(predictions)
-        self.before_t, end_t = watermarks(truths)
-        self.accepted: list[int] = []
-        self.known: list[int] = []
-        self.p_verdicts = [self.verdict_on_prediction(i) for i in range(len(predictions))]
-        self.t_verdicts = [self.verdict_on_truth(i) for i in range(len(truths))]
-        self.pairs: list[tuple[int, int]] = []
-        self.missed: set[int] = set()
-        for i in self.accepted:
-            candidates = [j for j in self.known if self.may_pair(i, j)]
-            self.pairs += [(i, j) for j in candidates[:1]]
-        self.settle(min(end_p, end_t))
-
-    def verdict_on_prediction(self, i: int) -> int:
-        p, before = self.predictions[i], self.before_p[i]
-        same = [self.predictions[j] for j in self.accepted if self.predictions[j][:2] == p[:2]]
-        if before > p.time + TERMS.horizon_seconds:
-            return joining.TOO_LATE
-        if any(before <= q.time + TERMS.horizon_seconds + TERMS.dedup_seconds for q in same):
-            return joining.REPEAT
-        self.accepted.append(i)
-        return joining.ACCEPTED
-
-    def verdict_on_truth(self, i: int) -> int:
-        t, before = self.truths[i], self.before_t[i]
-        same = [self.truths[j] for j in self.known if self.truths[j].name == t.name]
-        first = [u for u in same if before <= u.time + TERMS.dedup_seconds]
-        if first:
-            return joining.REPEAT if first[0].label == t.label else joining.AMENDMENT
-        self.known.append(i)
-        return joining.ACCEPTED
-
-    def may_pair(self, i: int, j: int) -> bool:
-        (p, t), (horizon, dedup) = (self.predictions[i], self.truths[j]), TERMS
-        if p.name != t.name:
-            return False
-        if t.time - p.time > horizon or self.before_t[j] > p.time + horizon:
-            if self.before_t[j] <= p.time + horizon + dedup:
-                self.missed.add(j)
-            return False
-        return p.time - t.time <= horizon and self.before_p[i] <= t.time + horizon
-
-    def settle(self, end: float) -> None:
-        def over(record, before):
-            return max(record.time + TERMS.horizon_seconds, before) < end
-
-        paired_p, paired_t = {i for i, _ in self.pairs}, {j for _, j in self.pairs}
-        self.never = {i for i in self.accepted if over(self.predictions[i], self.before_p[i])} - paired_p
-        alone = {j for j in self.known if over(self.truths[j], self.before_t[j])} - paired_t
-        self.too_late, self.orphans = alone & self.missed, alone - self.missed
+def oracle_of(predictions: list[P], truths: list[T]) -> JoinOracle:
+    before_p, end_p = watermarks(predictions, DISORDER)
+    before_t, end_t = watermarks(truths, DISORDER)
+    return JoinOracle(predictions, truths, before_p, before_t, min(end_p, end_t), *TERMS)
 
 
 def world(seed: int, size: int = 60):
@@ -138,7 +67,7 @@ def part(batch, start, end):
 def test_whatever_the_interleaving_the_pairs_are_those_of_plain_python(seed: int, monkeypatch) -> None:
     monkeypatch.setattr("driftloop.streams.observer.rows.SEGMENT_ROWS", 4)  # so that segments come and go
     predictions, truths = world(seed)
-    oracle = Oracle(predictions, truths)
+    oracle = oracle_of(predictions, truths)
     batches = columns_of(predictions, truths)
     sizes = [len(predictions), len(truths)]
     for trial in range(4):
@@ -174,14 +103,14 @@ def test_whatever_the_interleaving_the_pairs_are_those_of_plain_python(seed: int
 def test_the_retrainers_join_of_whole_logs_finds_the_same_pairs(seed: int) -> None:
     predictions, truths = world(seed)
     pairs = join_all(*columns_of(predictions, truths), TERMS)
-    assert list(zip(pairs.prediction_rows, pairs.truth_rows, strict=True)) == Oracle(predictions, truths).pairs
+    assert list(zip(pairs.prediction_rows, pairs.truth_rows, strict=True)) == oracle_of(predictions, truths).pairs
 
 
 def test_the_worlds_hold_every_case() -> None:
     """A property test that never meets a case proves nothing about it."""
     seen = {"amendment": 0, "repeat": 0, "too late": 0, "orphans": 0, "missed": 0, "never": 0, "two seats": 0}
     for seed in range(60):
-        oracle = Oracle(*world(seed))
+        oracle = oracle_of(*world(seed))
         seen["amendment"] += oracle.t_verdicts.count(joining.AMENDMENT)
         seen["repeat"] += oracle.p_verdicts.count(joining.REPEAT)
         seen["too late"] += oracle.p_verdicts.count(joining.TOO_LATE)
