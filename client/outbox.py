@@ -22,9 +22,21 @@ from driftloop.schemas.settings import Settings
 log = logging.getLogger("driftloop.client")
 Headers = list[tuple[str, bytes]] | None
 OnFailure = Callable[[Failure], None]
-_NOBODY = -1
+_CLOSED = -1
 _ROOM_SECONDS = 0.005
 """How often a waiting call looks whether the buffer has room again."""
+
+_forks = 0
+"""Forks between this process and the one that imported this module. A system call for the process id would cost a
+microsecond a record."""
+
+
+def _forked() -> None:
+    global _forks  # noqa: PLW0603 - the one thing a fork tells us
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def log_failure(failure: Failure) -> None:
@@ -59,7 +71,7 @@ class Outbox:
         self._accepted = 0
         self._dropping = False
         self._said = LastError()
-        self._owner = os.getpid()
+        self._process = _forks
         self._producer = Producer(
             settings.confluent(
                 enable_idempotence=True,
@@ -104,7 +116,7 @@ class Outbox:
 
     def send(self, topic: str, value: bytes, key: bytes | None, headers: Headers = None, partition: int = -1) -> bool:
         """True when accepted. Errors: BadRecord ``too-large``; ConfigError when closed or in a forked child."""
-        if os.getpid() != self._owner:
+        if self._process != _forks:
             raise self._unusable()
         try:
             try:
@@ -128,7 +140,7 @@ class Outbox:
 
     def close(self, timeout_seconds: float) -> None:
         """Flush, give up what is left (it counts as failed), make the last report, stop. Twice is once."""
-        if self._closing.is_set() or os.getpid() != self._owner:
+        if self._closing.is_set() or self._process != _forks:
             return
         if self.flush(timeout_seconds):
             self._producer.purge()
@@ -136,7 +148,7 @@ class Outbox:
         self._closing.set()
         self._thread.join(5.0)
         self._report(final=True)
-        self._owner = _NOBODY
+        self._process = _CLOSED
 
     def _sent_after_waiting(
         self, topic: str, value: bytes, key: bytes | None, headers: Headers, partition: int
@@ -155,7 +167,7 @@ class Outbox:
         return False
 
     def _unusable(self) -> ConfigError:
-        if self._owner == _NOBODY:
+        if self._process == _CLOSED:
             return ConfigError("this Producer is closed", "make a new one")
         return ConfigError(
             "this Producer was made before a fork and has no threads in the child",

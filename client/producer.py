@@ -13,10 +13,12 @@ from __future__ import annotations
 import itertools
 import secrets
 import socket
+import struct
 import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from driftloop.client.checks import (
     check_label,
     check_predicted,
@@ -28,7 +30,7 @@ from driftloop.client.cluster import settings_of
 from driftloop.client.monitors import read_specification
 from driftloop.client.outbox import Headers, OnFailure, Outbox, log_failure
 from driftloop.schemas.batch import EARLIEST_EVENT_TIME, FUTURE_SECONDS_MOST, RECORD_BYTES_MOST
-from driftloop.schemas.codec import encode
+from driftloop.schemas.codec import encode, header_bytes
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import GroundTruth, Label, TimeMarker
 from driftloop.schemas.headers import cloud_event_headers
@@ -38,6 +40,8 @@ from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.topics import TOPICS
 
 TOPICS_WRITTEN = ("predictions", "ground-truth")
+_TRUTH_HEADER = header_bytes(GroundTruth)
+_PACK_TIME = struct.Struct("<d").pack
 
 
 class Producer:
@@ -73,6 +77,7 @@ class Producer:
         self.version = version
         self.spec = specification or read_specification(model, known)
         self._layout = layout(self.spec)
+        self._truth_tails: dict[tuple[type, Label], bytes] = {}  # as many as there are ways to write a class
         self._predictions, self._truths = (known.topic(short) for short in TOPICS_WRITTEN)
         self._cloud_events = cloud_events
         # 64 random bits a producer, then a count: no two producers make the same id, and making one costs 0.2 µs.
@@ -146,13 +151,8 @@ class Producer:
     ) -> None:
         """Say how it turned out. ``event_time``: when that became known, default now. Errors: BadRecord."""
         moment = self._moment(event_time, time.time())
-        check_label(self.spec, label)
-        try:
-            data = encode(GroundTruth(moment, self.model, label, value))
-        except (TypeError, ValueError) as error:
-            raise BadRecord("wrong-type", f"value is {value!r}, not a number", "a float, or None") from error
         headers = self._headers("GroundTruth", f"{prediction_id}/truth", moment, None)
-        self._send(self._truths, data, key_of(prediction_id), headers)
+        self._send(self._truths, self._truth(moment, label, value), key_of(prediction_id), headers)
 
     def tick(self, event_time: float) -> None:
         """Promise that this producer says nothing earlier than ``event_time`` any more: a marker in every partition.
@@ -188,11 +188,32 @@ class Producer:
             pass
         raise wrong_time(event_time, now_seconds)
 
+    def _truth(self, moment: float, label: Label, value: float | None) -> bytes:
+        """encode(GroundTruth(...)), of which all but the time repeats itself: 0.5 µs where it would take 6."""
+        known = (type(label), label)
+        try:
+            tail = self._truth_tails.get(known) if value is None else None
+        except TypeError:  # a list, say: refused below
+            tail = None
+        if tail is not None:
+            return _TRUTH_HEADER + _PACK_TIME(moment) + tail
+        plain = label.item() if isinstance(label, np.generic) else label
+        check_label(self.spec, plain)
+        try:
+            data = encode(GroundTruth(moment, self.model, plain, value))
+        except (TypeError, ValueError) as error:
+            raise BadRecord("wrong-type", f"value is {value!r}, not a number", "a float, or None") from error
+        if value is None:
+            self._truth_tails[known] = data[len(_TRUTH_HEADER) + 8 :]
+        return data
+
     def _headers(self, kind: str, identity: str, moment: float, traceparent: str | None) -> Headers:
+        if not self._cloud_events and traceparent is None:
+            return None
         found = cloud_event_headers(kind, identity, self.model, moment) if self._cloud_events else []
         if traceparent is not None:
             found.append(("traceparent", traceparent.encode()))
-        return found or None
+        return found
 
     def _send(self, topic: str, value: bytes, key: bytes, headers: Headers) -> None:
         if len(value) > RECORD_BYTES_MOST:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
@@ -100,11 +101,16 @@ class TopicReader:
 
     def _end(self, place: TopicPartition) -> TopicPartition:
         """Resolved now, not at the first fetch: what is written from here on is read."""
-        try:
-            _, high = self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
-        except KafkaException as error:
-            raise self._unavailable(error.args[0]) from error
-        return TopicPartition(place.topic, place.partition, high)
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                _, high = self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
+            except KafkaException as error:  # a topic made a moment ago has no leader yet
+                if time.monotonic() > deadline:
+                    raise self._unavailable(error.args[0]) from error
+                self._consumer.poll(0.05)
+            else:
+                return TopicPartition(place.topic, place.partition, high)
 
     def _unavailable(self, error: KafkaError) -> Unavailable:
         return Unavailable(

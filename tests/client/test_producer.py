@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from driftloop.client import Producer
-from driftloop.schemas.codec import decode
+from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.errors import BadRecord, ConfigError, Unavailable
 from driftloop.schemas.events import GroundTruth, TimeMarker
 from driftloop.schemas.murmur2 import partition_of
@@ -97,6 +97,26 @@ def test_numbers_of_numpy_are_numbers(log: Any, spec: MonitorSpecification) -> N
     assert told(spec, record.value) | {"f_hour": 7.0, "f_distance": 1.5, "score": 0.25} == told(spec, record.value)
 
 
+def test_a_truth_said_again_and_again_reads_as_the_first_time(log: Any) -> None:
+    labels = ["late", 1, 1.0, True, "on time", 0, 0.0, False] * 3
+    with Producer("flights", log.settings, version="v1") as producer:
+        for i, label in enumerate(labels):
+            producer.observed("one-id", label, event_time=1.6e9 + i, value=None if i % 5 else 0.25)
+    records = log.read("ground-truth")
+    expected = [GroundTruth(1.6e9 + i, "flights", x, None if i % 5 else 0.25) for i, x in enumerate(labels)]
+    assert [decode(r.value) for r in records] == expected
+    assert [type(decode(r.value).label) for r in records] == [type(x) for x in labels]  # type: ignore[union-attr]
+    assert [r.value for r in records] == [encode(truth) for truth in expected]
+
+
+def test_a_label_of_numpy_is_the_plain_value_it_holds(log: Any) -> None:
+    labels = [np.int8(1), np.float32(0.0), np.bool_(True), np.str_("late")] * 2
+    with Producer("flights", log.settings, version="v1") as producer:
+        for label in labels:
+            producer.observed("one-id", label)  # type: ignore[arg-type]
+    assert [decode(r.value).label for r in log.read("ground-truth")] == [1, 0.0, True, "late"] * 2  # type: ignore[union-attr]
+
+
 def test_a_tick_reaches_every_partition_of_both_topics_behind_what_was_said_before(log: Any) -> None:
     with Producer("flights", log.settings, version="v1") as producer:
         for _ in range(20):
@@ -147,6 +167,8 @@ def test_headers_are_there_when_asked_for(log: Any) -> None:
         (lambda p: p.predicted(FLIGHT | {"carrier": "A" * 1_000_001}, 0.5), "too-large"),
         (lambda p: p.observed("id", "delayed"), "unknown-label"),
         (lambda p: p.observed("id", None), "unknown-label"),
+        (lambda p: p.observed("id", ["late"]), "unknown-label"),
+        (lambda p: p.observed("id", np.int8(2)), "unknown-label"),
         (lambda p: p.observed(None, "late"), "bad-key"),
         (lambda p: p.observed("id", "late", event_time=math.inf), "event-time-in-the-future"),
         (lambda p: p.observed("id", "late", value="much"), "wrong-type"),
@@ -189,6 +211,9 @@ def test_topics_of_different_partition_counts_are_refused(log: Any, spec: Monito
     name = log.settings.topic("ground-truth")
     for future in admin.create_partitions([NewPartitions(name, 5)]).values():
         future.result(30)
+    deadline = time.monotonic() + 30
+    while len(admin.list_topics(name, timeout=30).topics[name].partitions) != 5:
+        assert time.monotonic() < deadline, "the broker does not show the new partition"
     with pytest.raises(ConfigError, match=r"predictions.v1 has 4, .*ground-truth.v1 has 5\n.*must be the same"):
         Producer("flights", log.settings, specification=spec)
 

@@ -1,0 +1,59 @@
+"""The twenty lines of docs/client.md, run as they stand there."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from driftloop.artefacts.keys import ensure_signing_key
+from driftloop.artefacts.loader import dump, libraries_of
+from driftloop.artefacts.signature import sign
+from driftloop.artefacts.store import Store
+from driftloop.schemas.codec import decode
+from driftloop.schemas.events import DeploymentChanged, GroundTruth, ModelPublished
+
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "client.md"
+MY_MODEL = """
+import numpy as np
+
+class EarlyIsLate:
+    def predict_score(self, columns):
+        return np.where((columns["hour"] < 8) & (columns["carrier"] == "AA"), 0.75, 0.25)
+"""
+
+
+def example() -> str:
+    (found,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
+    return str(found)
+
+
+def test_it_fits_on_a_card() -> None:
+    assert len(example().splitlines()) <= 22
+
+
+@pytest.mark.kafka
+def test_the_example_runs(log: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    module = ModuleType("my_model")
+    exec(MY_MODEL, module.__dict__)
+    monkeypatch.setitem(sys.modules, "my_model", module)
+    monkeypatch.setenv("DRIFTLOOP_BOOTSTRAP_SERVERS", log.settings.bootstrap_servers)
+    monkeypatch.setenv("DRIFTLOOP_PREFIX", log.settings.prefix)
+    monkeypatch.setenv("DRIFTLOOP_STATE", str(log.settings.state_folder))
+
+    data = dump(module.EarlyIsLate(), ["my_model"])
+    uri, sha256, size = Store(log.settings.artefacts).put(data)
+    libraries = libraries_of(data, ["my_model"])
+    manifest = ModelPublished("flights", "v3", uri, sha256, size, 1.0, "t", "r", "v2", libraries)
+    log.write("models", sign(manifest, ensure_signing_key(log.settings)))
+    log.write("deployments", DeploymentChanged("flights", "v3", 1.0, "v2", "", 1.0, "r", "promoted"))
+
+    exec(compile(example(), str(PAGE), "exec"), {})
+    assert capsys.readouterr().out.split() == ["v3", "0.75", "2", "0", "0"]
+    prediction, truth = sorted(log.read("predictions", "ground-truth"), key=lambda r: r.short, reverse=True)
+    assert (prediction.key, prediction.partition) == (truth.key, truth.partition)
+    told = decode(truth.value)
+    assert isinstance(told, GroundTruth) and told.label == "late"
