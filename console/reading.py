@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from driftloop.schemas.settings import Settings
 
 BATCH_RECORDS = 5_000
 CALL_SECONDS = 10.0
+SILENCE_SECONDS_MOST = 30.0
 FIRST = 0
 """Where the oldest records have gone, librdkafka goes on to the first that is left; asked for the beginning itself,
 it would wait half a second a topic before it looks it up."""
@@ -69,6 +71,7 @@ def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Ite
     try:
         consumer.assign(places)
         unread = {place.partition for place in places}
+        heard = time.monotonic()
         while unread or follow:
             batch = []
             first = consumer.poll(0.1)  # `consume` alone waits until it has all, or the time is over
@@ -80,6 +83,10 @@ def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Ite
                     unread.discard(message.partition())
                 else:
                     raise _unavailable(places[0].topic, error)
+            if first is not None or follow:
+                heard = time.monotonic()
+            elif time.monotonic() > heard + SILENCE_SECONDS_MOST:
+                raise Unavailable(f"{places[0].topic}: neither a record nor the end for {SILENCE_SECONDS_MOST:.0f} s")
             if batch:
                 yield batch
     finally:

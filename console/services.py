@@ -45,10 +45,10 @@ def up(settings: Settings, say: Say) -> None:
 def down(settings: Settings, say: Say) -> None:
     """Stop what runs: the services drain and leave their groups, then the embedded broker stops; all data stays."""
     services = {name: background(settings, name) for name in SERVICES}
-    for service in services.values():
-        service.terminate()
+    ran = {name: service.terminate() is not None for name, service in services.items()}
     for name, service in services.items():
-        say(f"{name:<10} {'stopped' if service.stop(STOP_SECONDS_MOST) else 'did not run'}")
+        service.stop(STOP_SECONDS_MOST)
+        say(f"{name:<10} {'stopped' if ran[name] else 'did not run'}")
     say(f"{'broker':<10} {'stopped' if stop_broker(settings.state_folder) else 'no embedded one ran'}")
 
 
