@@ -5,16 +5,16 @@ Until this is done nothing of the partition is processed, and nothing is lost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from driftloop.schemas.errors import DriftloopError
+from driftloop.schemas.errors import ConfigError, DriftloopError
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import HEADER_PREFIX, FoldContext, PartitionFold, Service
 from driftloop.streams.transport.exits import Exit, log
 from driftloop.streams.transport.header import HEADER_KEY, StateHeader, check_header, decode_header
 from driftloop.streams.transport.state_log import Marks, restore
-from driftloop.streams.transport.writer import Writer
+from driftloop.streams.transport.writer import WriteEnded, Writer
 
 
 class SourceLost(DriftloopError):
@@ -51,12 +51,14 @@ class Restorer:
         nothing = dict.fromkeys(self.sources, -1)
         return StateHeader(self.group, self._service.layout, self._context.partitions, nothing, dict(topic_ids))
 
-    def restore(self, partition: int, writer: Writer, topic_ids: Mapping[str, str]) -> Restored:
+    def restore(
+        self, partition: int, writer: Writer, topic_ids: Mapping[str, str], wanted: Callable[[], bool]
+    ) -> Restored:
         """Open ``writer`` (which fences every predecessor), then read and check the state.
 
-        ConfigError: a foreign state. SourceLost: a truncated source. WriteEnded, Unavailable: the cluster's.
+        ConfigError: a foreign state. SourceLost: a truncated source. WriteEnded: refused. Unavailable: try again.
         """
-        writer.open()
+        writer.open(wanted)
         rows, marks = restore(self._settings, self.state, partition, self.sources, self.group)
         absorbed = dict.fromkeys(self.sources, -1)
         place = f"{self.state}[{partition}]"
@@ -88,3 +90,14 @@ def checked(topic: str, partition: int, absorbed: int, marks: Marks) -> int:
             )
         return marks.low - 1
     return absorbed
+
+
+def exit_for(error: Exception) -> Exit:
+    """How a worker ends that cannot bring a partition up."""
+    match error:
+        case WriteEnded() | SourceLost():
+            return error.exit
+        case ConfigError():
+            return Exit.CONFIG
+        case _:
+            return Exit.REFUSED

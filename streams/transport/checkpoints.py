@@ -19,10 +19,10 @@ from driftloop.streams.transport.writer import StateRecord, WriteEnded
 log = logging.getLogger("driftloop.transport")
 
 SPACING_SECONDS = 0.05
-"""Between the starts of two checkpoints of a partition."""
+"""Between the starts of two checkpoints of a partition, on average: two may follow each other at once, for what
+belongs together (the last of an hour, in both sources) arrives some milliseconds apart."""
 SETTLE_SECONDS = 0.004
-"""Records that belong together (the last of an hour in both sources) arrive some milliseconds apart: wait for them,
-or the second half waits out the spacing."""
+"""Mostly it arrives within this time, and one checkpoint does for both."""
 EVERY_SECONDS = 1.0
 TRANSACTIONS_AT_ONCE = 8
 ABORTS_MOST = 5
@@ -47,14 +47,14 @@ class Checkpoints:
         """As soon as the spacing allows."""
         if part.timer is None and not part.gone:
             loop = asyncio.get_running_loop()
-            wait = part.checkpoint_started + SPACING_SECONDS - loop.time()
+            wait = part.checkpoints_started[0] + 2 * SPACING_SECONDS - loop.time()
             part.timer = loop.call_later(max(SETTLE_SECONDS, wait), self._start, part)
 
     def overdue(self, parts: Iterable[Partition]) -> None:
         """Plan those that have changed and were last written a second ago."""
         now = asyncio.get_running_loop().time()
         for part in parts:
-            if part.ready and part.changed and now - part.checkpoint_started >= EVERY_SECONDS:
+            if part.ready and part.changed and now - part.checkpoints_started[1] >= EVERY_SECONDS:
                 self.soon(part)
 
     async def all(self, parts: Iterable[Partition], seconds_most: float) -> bool:
@@ -77,7 +77,8 @@ class Checkpoints:
             return
         loop = asyncio.get_running_loop()
         part.stop_timer()
-        part.changed, part.unsaved_records, part.checkpoint_started = False, 0, loop.time()
+        part.changed, part.unsaved_records = False, 0
+        part.checkpoints_started = (part.checkpoints_started[1], loop.time())
         changes = part.fold.collect()
         if not changes.state and not changes.outputs and part.absorbed == part.saved:
             return

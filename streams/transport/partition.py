@@ -33,7 +33,8 @@ class Partition:
         self.changed = False
         self.unsaved_records = 0
         self.aborts_in_a_row = 0
-        self.checkpoint_started = float("-inf")
+        self.checkpoints_started = (float("-inf"), float("-inf"))
+        """Times on the event loop's clock of the last two."""
         self.timer: asyncio.TimerHandle | None = None
         self.busy: asyncio.Future[bool] | None = None
         self.behind_since: dict[str, tuple[int, float]] = {}

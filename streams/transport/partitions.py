@@ -12,10 +12,11 @@ from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.streams.transport.batches import RecordBatch, empty_records
-from driftloop.streams.transport.bring_up import Restored, Restorer, SourceLost
+from driftloop.streams.transport.bring_up import Restored, Restorer, SourceLost, exit_for
 from driftloop.streams.transport.checkpoints import Checkpoints
 from driftloop.streams.transport.consumer_thread import Committed, Seek
 from driftloop.streams.transport.exits import Exit, leave, log
@@ -98,14 +99,8 @@ class Partitions:
         thread = self.consumer.thread
         tps = [tp for part in parts for tp in part.tps]
         committed = asyncio.ensure_future(thread.on_loop(thread.committed(tps)))
-        try:
-            ids = await loop.run_in_executor(self._loaders, self._topic_ids)
-            self._expected = self._restorer.expected_header(ids)
-            await asyncio.gather(*(self._bring_up(part, committed) for part in parts))
-        except (Unavailable, KafkaException) as error:
-            if all(part.gone for part in parts):
-                return
-            leave(Exit.UNAVAILABLE, str(error))
+        await self._learn_topic_ids(parts)
+        await asyncio.gather(*(self._bring_up(part, committed) for part in parts))
         await self.commit_following()
         if not any(part.gone for part in parts):
             numbers = ", ".join(str(part.number) for part in parts)
@@ -118,7 +113,10 @@ class Partitions:
         if restored is None:
             return
         if committed is not None:
-            compare(part, restored.absorbed, await committed)
+            try:
+                compare(part, restored.absorbed, await committed)
+            except KafkaError as error:  # they are only compared and followed, never needed
+                log.warning("the group's offsets cannot be read: %r", error)
         if part.gone:
             part.writer.close()
             return
@@ -135,19 +133,33 @@ class Partitions:
             if part.fold.due:
                 self.checkpoints.soon(part)
 
-    async def _restored(self, part: Partition) -> Restored | None:
+    async def _learn_topic_ids(self, parts: list[Partition]) -> None:
         loop = asyncio.get_running_loop()
-        ids = self._expected.topic_ids
-        try:
-            return await loop.run_in_executor(self._loaders, self._restorer.restore, part.number, part.writer, ids)
-        except (WriteEnded, SourceLost) as error:
-            return None if part.gone else leave(error.exit, str(error))
-        except ConfigError as error:
-            return None if part.gone else leave(Exit.CONFIG, str(error))
-        except (Unavailable, KafkaException):
-            if part.gone:
-                return None
-            raise
+        while not all(part.gone for part in parts):
+            try:
+                ids = await loop.run_in_executor(self._loaders, self._topic_ids)
+            except Unavailable as error:
+                log.warning("%s", error.message)
+            else:
+                self._expected = self._restorer.expected_header(ids)
+                return
+
+    async def _restored(self, part: Partition) -> Restored | None:
+        """None: the partition is gone meanwhile. A broker that is away is waited for: nobody else could do better."""
+        loop = asyncio.get_running_loop()
+        restore, ids = self._restorer.restore, self._expected.topic_ids
+        while not part.gone:
+            try:
+                return await loop.run_in_executor(
+                    self._loaders, restore, part.number, part.writer, ids, lambda: not part.gone
+                )
+            except Unavailable as error:
+                log.warning("%s", error.message)
+                await loop.run_in_executor(self._loaders, part.writer.close)
+            except (WriteEnded, SourceLost, ConfigError, KafkaException) as error:
+                if not part.gone:
+                    leave(exit_for(error), str(error))
+        return None
 
     # Positions and epochs.
 

@@ -17,6 +17,8 @@ from driftloop.schemas.settings import Settings
 
 QUIET = {"log_level": 0, "error_cb": lambda _error: None}
 """librdkafka prints to stderr otherwise; what matters comes back as an exception."""
+AWAY = {KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError._WAIT_COORD}
+"""Not "retriable" in librdkafka's word, but a broker that is away comes back."""
 READ_SECONDS_MOST = 120.0
 CALL_SECONDS_MOST = 10.0
 
@@ -36,7 +38,7 @@ class Restored(NamedTuple):
 
 
 def restore(settings: Settings, state: str, partition: int, sources: Sequence[str], group: str) -> Restored:
-    """Read ``state``[partition] to its end. Unavailable: not readable in time; KafkaException: refused."""
+    """Read ``state``[partition] to its end. Unavailable: the broker is away; KafkaException: refused."""
     consumer = Consumer(
         settings.confluent(
             group_id=group,
@@ -57,6 +59,10 @@ def restore(settings: Settings, state: str, partition: int, sources: Sequence[st
         consumer.list_topics(state, timeout=CALL_SECONDS_MOST)
         found = {topic: _marks(consumer, topic, partition) for topic in sources}
         return Restored(_rows(consumer, state, partition), found)
+    except KafkaException as error:
+        if error.args[0].code() in AWAY or error.args[0].retriable():
+            raise Unavailable(f"{state}[{partition}]: {error.args[0].str()}") from error
+        raise
     finally:
         consumer.close()
 

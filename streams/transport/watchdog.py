@@ -32,7 +32,7 @@ class Limits(NamedTuple):
 
     loop: int = 20
     polls: int = 45
-    bring_up: int = 180
+    bring_up: int = 600
 
 
 @dataclass

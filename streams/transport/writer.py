@@ -7,7 +7,6 @@ next write. One checkpoint is one transaction: state records, outputs, header; a
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -51,8 +50,8 @@ class Writer:
         self._producer: Producer | None = None
         self._undelivered: list[str] = []
 
-    def open(self, seconds_most: float = 60.0) -> None:
-        """Fence every predecessor. WriteEnded: refused, or not possible within ``seconds_most``."""
+    def open(self, wanted: Callable[[], bool]) -> None:
+        """Fence every predecessor. A broker that is away is waited for while ``wanted()``. WriteEnded: refused."""
         producer = Producer(
             self._settings.confluent(
                 transactional_id=self._transactional_id,
@@ -65,12 +64,11 @@ class Writer:
             )
             | QUIET
         )
-        deadline = time.monotonic() + seconds_most
         while True:
             try:
                 producer.init_transactions(CALL_SECONDS)
             except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > deadline:
+                if not error.args[0].retriable() or not wanted():
                     raise self._ended(error) from error
             else:
                 self._producer = producer
