@@ -2,7 +2,8 @@
 
 A pickle holds the inside of a library's objects, and insides change. Decision: a library of another release series
 (major version; major and minor below 1.0, as river is) or an absent one is refused; any other difference is a
-warning, because refusing a patch release would stop every app that was upgraded before the next training.
+warning, because refusing a patch release would stop every app that was upgraded before the next training. driftloop
+itself is only ever a warning: its model classes stay readable across its releases.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def check_libraries(recorded: Mapping[str, str]) -> list[str]:
                 f"the model was made with {name} {version}, which is not installed here",
                 f"pip install '{name}=={version}'",
             )
-        if _series(here) != _series(version):
+        if _series(here) != _series(version) and name != "driftloop":
             raise BadRecord(
                 "library-mismatch",
                 f"the model was made with {name} {version}, here is {here}: another release series",

@@ -43,6 +43,11 @@ def test_another_release_of_the_same_series_is_told() -> None:
     ]
 
 
+def test_an_upgrade_of_driftloop_stops_no_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libraries, "_installed", {"driftloop": "0.9.0"}.get)
+    assert check_libraries({"driftloop": "0.1.0"}) == ["the model was made with driftloop 0.1.0, here is 0.9.0"]
+
+
 def test_python_2_made_it_and_python_3_reads_it_is_refused_but_a_minor_version_is_silent() -> None:
     assert check_libraries({"python": "3.99.0"}) == []
     with pytest.raises(BadRecord, match=r"made with python 2.7.18"):
