@@ -152,8 +152,10 @@ def numeric_edges(values: NDArray[np.float64]) -> tuple[float, ...]:
         only = float(distinct[0])
         return (only, math.nextafter(only, math.inf))
     if len(distinct) <= NUMERIC_BINS:
-        return _ascending(distinct[:-1] + (distinct[1:] - distinct[:-1]) / 2)
-    return _ascending(np.quantile(finite, np.arange(1, NUMERIC_BINS) / NUMERIC_BINS))
+        halfway = distinct[:-1] / 2 + distinct[1:] / 2
+        return _ascending(np.where(halfway > distinct[:-1], halfway, distinct[1:]))
+    with np.errstate(over="ignore", invalid="ignore"):  # values near 1.8e308
+        return _ascending(np.quantile(finite, np.arange(1, NUMERIC_BINS) / NUMERIC_BINS))
 
 
 def _ascending(edges: NDArray[np.float64]) -> tuple[float, ...]:

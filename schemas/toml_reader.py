@@ -16,6 +16,7 @@ from driftloop.schemas.errors import ConfigError
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _WORDS = {"second": "s", "minute": "min", "hour": "h", "day": "d", "week": "w"}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+_KEY = re.compile(r"""\"[^"]*\"|'[^']*'|[A-Za-z0-9_-]+""")
 _LINE_OF_SYNTAX = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
 
@@ -156,4 +157,4 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
 
 
 def _keys(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+    return tuple(part.strip("\"'") for part in _KEY.findall(dotted))
