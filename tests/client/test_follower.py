@@ -124,7 +124,7 @@ def test_a_late_start_loads_the_last_champion_only(publisher: Publisher, monkeyp
 
 
 def test_a_swap_takes_less_than_a_tenth_of_a_second(publisher: Publisher) -> None:
-    """From the broker's acknowledgement of the deployment to the new champion serving; best of five, for the machine
+    """From the broker's acknowledgement of the deployment to the new champion serving; the median of five, for the machine
     is shared."""
     publisher.publish("v0", 0.0)
     with follow("flights", publisher.log.settings, modules=[MINE]) as follower:
@@ -135,7 +135,7 @@ def test_a_swap_takes_less_than_a_tenth_of_a_second(publisher: Publisher) -> Non
             acknowledged = time.monotonic()
             serving(follower, f"v{i}")
             seconds.append(time.monotonic() - acknowledged)
-    assert min(seconds) < 0.1, seconds
+    assert sorted(seconds)[2] < 0.1, seconds
 
 
 def test_bad_successors_are_told_and_the_old_champion_serves_on(publisher: Publisher, tmp_path: Path) -> None:
