@@ -36,7 +36,7 @@ def test_a_stale_model_is_caught_rebuilt_published_and_picked_up(settings: Setti
             first = app.wait(20)
             assert first.version == "v1"
 
-            end = world.end + 2 * DAY
+            end = world.end + 2.5 * DAY  # the last label horizon, and the disorder that watermarks allow for
             publish(settings, steps_of(world)[1], end)
             last_day = world.end - DAY
             windows = loop.wait(
