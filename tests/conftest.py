@@ -43,10 +43,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     lifeline.let_go()
     folder = config.stash[RUN_FOLDER]
-    broker_folder = folder / "broker-folder"
     deadline = time.monotonic() + 30
-    while broker_folder.exists() and Path(broker_folder.read_text()).exists() and time.monotonic() < deadline:
-        time.sleep(0.01)  # the supervisor removes its folder last
+    while (folder / "bootstrap").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)  # the broker's supervisor removes this folder last
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -59,9 +58,7 @@ def broker(pytestconfig: pytest.Config) -> str:
     with only_one(folder / "start"):
         told = folder / "bootstrap"
         if not told.exists():
-            started = EmbeddedBroker(lifeline=folder / "lifeline").start()
-            (folder / "broker-folder").write_text(str(started.folder))
-            told.write_text(started.bootstrap)
+            told.write_text(EmbeddedBroker(lifeline=folder / "lifeline").start().bootstrap)
         return told.read_text()
 
 

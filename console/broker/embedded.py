@@ -50,7 +50,8 @@ class EmbeddedBroker:
     """``with EmbeddedBroker() as broker:`` a client can use ``broker.bootstrap``. Ready in about 3 s, 160 MB.
 
     It is gone, with its data, when the block or the process ends, by kill -9 too. ConfigError: no Java, no Maven.
-    ``lifeline``: the broker shall live as long as another process holds this file locked, instead of this one.
+    ``lifeline``: the broker shall live as long as another process holds this file locked, instead of this one; the
+    folder of that file is removed with the broker's own.
     """
 
     def __init__(self, say: Callable[[str], None] = say_to_stderr, lifeline: Path | None = None) -> None:

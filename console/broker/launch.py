@@ -47,13 +47,20 @@ def prepare(folder: Path, java: Java, jars: list[Path], port: int | None = None,
         text = text.replace(placeholder, value)
     properties = folder / "server.properties"
     properties.write_text(text)
-    run = [str(java.path), *HEAP, *JVM, *(JVM_24 if java.major >= 24 else ())]
-    run += [f"-Dlog4j2.configurationFile={(HERE / 'log4j2.properties').as_uri()}"]
-    run += ["-cp", ":".join(map(str, jars))]
+    options = [*HEAP, *JVM, *(JVM_24 if java.major >= 24 else ())]
+    options += [f"-Dlog4j2.configurationFile={(HERE / 'log4j2.properties').as_uri()}"]
+    options += ["-cp", ":".join(map(str, jars))]
+    (folder / "java.options").write_text("".join(f"{_quoted(option)}\n" for option in options))
+    run = [str(java.path), f"@{folder / 'java.options'}"]  # in a file, so that `ps` shows which broker it is
     formatting = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties), "--ignore-formatted"]
     return Broker(
         folder, f"127.0.0.1:{port}", cluster_id, [[*run, *formatting], [*run, "kafka.Kafka", str(properties)]]
     )
+
+
+def _quoted(option: str) -> str:
+    """As Java reads its option files, where a backslash escapes."""
+    return '"' + option.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def wait_until_ready(broker: Broker, running: Callable[[], bool], seconds: float = READY_SECONDS_MOST) -> None:

@@ -4,7 +4,8 @@ Run as a script: ``python -I -S supervisor.py FOLDER LIFELINE``. FOLDER/commands
 after the other, the last one being the broker; their output goes to FOLDER/broker.log. LIFELINE is a file that the
 guarded process holds a ``flock`` on. The kernel drops that lock when the holder dies, by kill -9 too; unlike the end
 of a pipe, any process of a run (a worker of pytest-xdist) can so start a broker that lives as long as another one
-(the controller). When the lock can be had, the broker is killed and FOLDER removed: its data is worth nothing then.
+(the controller). When the lock can be had, the broker is killed, and FOLDER and the folder of LIFELINE are removed:
+what is in them is worth nothing then.
 
 Only the standard library, and little of it: this process costs 9 MB.
 """
@@ -51,6 +52,7 @@ class Guard:
                 self.child.kill()
                 self.child.wait()
             shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(os.path.dirname(lifeline), ignore_errors=True)  # noqa: PTH120
             os._exit(0)
 
 

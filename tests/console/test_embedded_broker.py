@@ -71,18 +71,15 @@ def test_a_broker_is_light_and_leaves_nothing() -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, None], ids=["kill -9", "kill", "end of the block"])
-def test_a_broker_dies_with_its_owner(how: signal.Signals | None) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "kill"])
+def test_a_broker_dies_with_its_owner(how: signal.Signals) -> None:
     owner = subprocess.Popen([sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert owner.stdout is not None
     assert owner.stdin is not None
     leader_text, bootstrap, folder = owner.stdout.readline().split()
     leader = int(leader_text)
     assert not group_is_gone(leader)
-    if how is None:
-        owner.stdin.close()
-    else:
-        owner.send_signal(how)
+    owner.send_signal(how)
     owner.wait(20)
     owner.stdin.close()
     owner.stdout.close()
