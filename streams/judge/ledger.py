@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from driftloop.schemas.codec import decode, encode
-from driftloop.schemas.events import Pane
+from driftloop.schemas.events import OffsetRange, Pane
 from driftloop.streams.judge import windows
 from driftloop.streams.judge.champion import natural
 from driftloop.streams.judge.delays import DelayCurve
 from driftloop.streams.judge.editions import Editions
 from driftloop.streams.judge.state import Group, Records, Store, key, pane_key
-from driftloop.streams.judge.sums import PaneSums
+from driftloop.streams.judge.sums import PaneSums, ranges
 from driftloop.streams.judge.totals import Totals
 from driftloop.streams.judge.windows import Window
 
@@ -110,6 +110,16 @@ class Ledger:
             for (group, begun), window in self.windows.items()
             if begun == start and group.role == CHAMPION and group.spec == spec and window.panes
         ]
+
+    def offsets(self, group: Group, since: float, until: float) -> tuple[OffsetRange, ...]:
+        """Source offsets of the group's panes that start within [since, until], as far as they are remembered."""
+        return ranges(
+            sums
+            for (whose, _), window in self.windows.items()
+            if whose == group
+            for start, sums in window.panes.items()
+            if since <= start <= until
+        )
 
     def told(self, window: Window, model: str) -> None:
         """The window has been told under its revision; the next has the next."""

@@ -53,18 +53,25 @@ def log_loss(total: float, total_squared: float, n: int) -> Estimate | None:
 
 
 def brier(total: float, negatives: Counts, positives: Counts) -> Estimate | None:
-    """Mean squared error of the score. The sum is exact; the variance is bounded from above by the score bins.
+    """Mean squared error of the score. The sum is exact, its standard deviation is bounded from above by the bins.
 
-    ``negatives`` and ``positives``: histograms of the score by label (64 bins). The interval is up to 15 % too wide.
+    ``negatives`` and ``positives``: histograms of the score by label (64 bins). Within a bin the squared error varies by
+    .075 at most, so the standard deviation is too large by no more than that.
     """
     n = int(negatives.sum() + positives.sum())
     if n < 1:
         return None
-    low, high = np.concatenate(([0.0], SCORE_EDGES)), np.concatenate((SCORE_EDGES, [1.0]))
-    fourth = float(negatives @ high**4 + positives @ (1 - low) ** 4) / n
     value = total / n
-    half = Z * math.sqrt(max(0.0, fourth - value * value) / n)
+    low, high = np.concatenate(([0.0], SCORE_EDGES)), np.concatenate((SCORE_EDGES, [1.0]))
+    spread = negatives @ _furthest(low**2, high**2, value)
+    spread += positives @ _furthest((1 - high) ** 2, (1 - low) ** 2, value)
+    half = Z * math.sqrt(float(spread) / n / n)
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), n)
+
+
+def _furthest(low: NDArray[np.float64], high: NDArray[np.float64], centre: float) -> NDArray[np.float64]:
+    """The largest squared distance from ``centre`` that a value between low and high can have."""
+    return np.maximum(np.abs(low - centre), np.abs(high - centre)) ** 2
 
 
 def auc(negatives: Counts, positives: Counts) -> Estimate | None:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from driftloop.detectors import e_detector, window_csr
 from driftloop.schemas.codec import decode
 from driftloop.schemas.errors import BadRecord
-from driftloop.schemas.events import DriftDetected, IncidentChanged, OffsetRange, Pane, TestState, WindowMeasured
+from driftloop.schemas.events import DriftDetected, IncidentChanged, Pane, TestState, WindowMeasured
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge import incidents, windows
 from driftloop.streams.judge.champion import Champion, next_champion
@@ -162,7 +162,7 @@ class ModelJudge:
             loss_counts=layout.read(LABELS, sums.labels, "loss").tolist(),
             loss_sum=float(sums.sums["log_loss"]),
             as_of=now,
-            offsets=tuple(OffsetRange(t, p, *sums.offsets[t, p]) for t, p in sorted(sums.offsets)),
+            offsets_since=lambda since: self.ledger.offsets(group, since, start),
         )
         yield from self.performance.mature(specification, reference, pane, self.alarms)
 
@@ -237,9 +237,12 @@ class ModelJudge:
         """(paging, what) of the alarms within the last window."""
         since = now - specification.window_seconds
         recent = [alarm for alarm in self.alarms if alarm.as_of > since]
-        if not recent:
+        names = [alarm.feature for alarm in recent]
+        if self.performance.alarmed_at > since:
+            names.append("log_loss")  # a slight one: after any other an incident is open, which says more
+        if not names:
             return None
-        return any(a.paging for a in recent), "drift of " + ", ".join(dict.fromkeys(a.feature for a in recent))
+        return any(a.paging for a in recent), "drift of " + ", ".join(dict.fromkeys(names))
 
     def _push(self, pane: Pane, raw: bytes, due: float) -> None:
         self._arrivals += 1

@@ -10,7 +10,7 @@ it pages from ``effect_error`` on (.01 nats stand for the one point of error of 
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -32,14 +32,16 @@ Told = DriftDetected | IncidentChanged
 
 @dataclass(frozen=True, slots=True)
 class MaturedPane:
-    """The labels of one pane of the champion, all partitions and delays, when its horizon has passed."""
+    """The labels of one pane of the champion, all partitions and delays, when its horizon has passed.
+
+    ``offsets_since``: source offsets of the champion's panes from a pane's start up to this one."""
 
     version: str
     start: float
     loss_counts: list[int]
     loss_sum: float
     as_of: float
-    offsets: tuple[OffsetRange, ...] = ()
+    offsets_since: Callable[[float], tuple[OffsetRange, ...]]
 
 
 @dataclass(slots=True)
@@ -100,7 +102,10 @@ class Performance:
         if not told:
             return [found]
         summary = incidents.sentence(pane.version, change.mean, baseline.mean, change.since, change.events)
-        return [found, _changed(specification, self.incident, told, pane.as_of, summary, pane.offsets)]
+        return [
+            found,
+            _changed(specification, self.incident, told, pane.as_of, summary, pane.offsets_since(change.since)),
+        ]
 
     def attach(self, evidence: tuple[DriftDetected, ...]) -> None:
         """Alarms of features while the incident is open are evidence of it."""
@@ -126,7 +131,7 @@ class Performance:
         self.incident, change = incidents.close(before, incidents.QUIET)
         mean = before.loss / before.rows
         summary = incidents.sentence(pane.version, mean, baseline.mean, before.alarm_at, before.rows)
-        return [_changed(specification, before, change, pane.as_of, "back to normal: " + summary, pane.offsets)]
+        return [_changed(specification, before, change, pane.as_of, "back to normal: " + summary)]
 
     def to_json(self) -> dict[str, Any]:
         """All but the test, whose bytes are a record of their own."""
@@ -163,7 +168,6 @@ def _changed(
     summary: str,
     offsets: tuple[OffsetRange, ...] = (),
 ) -> IncidentChanged:
-    assert math.isfinite(as_of)
     return IncidentChanged(
         model=specification.model,
         version=incident.version,

@@ -91,7 +91,8 @@ class PaneSums:
         else:
             self.labelled[pane.bucket] += sign * pane.counts.get("labelled", 0)
             for name in LABEL_SUMS:
-                self.sums[name] += sign * Fraction(pane.sums.get(name, 0.0))
+                value = Fraction(pane.sums.get(name, 0.0))
+                self.sums[name] = self.sums[name] + value if sign > 0 else self.sums[name] - value
         if sign > 0:
             self.widen("predictions", pane.partition, pane.predictions_first_offset, pane.predictions_last_offset)
             self.widen("ground-truth", pane.partition, pane.truths_first_offset, pane.truths_last_offset)
@@ -118,21 +119,31 @@ class Total:
     offsets: tuple[OffsetRange, ...]
 
 
+def ranges(panes: Iterable[PaneSums]) -> tuple[OffsetRange, ...]:
+    """The source offsets that stand behind these sums, by topic and partition."""
+    found: dict[tuple[str, int], tuple[int, int]] = {}
+    for pane in panes:
+        for place, (first, last) in pane.offsets.items():
+            known = found.get(place, (first, last))
+            found[place] = (min(first, known[0]), max(last, known[1]))
+    return tuple([OffsetRange(topic, partition, *found[topic, partition]) for topic, partition in sorted(found)])
+
+
 def total(layout: Layout, panes: Iterable[PaneSums]) -> Total:
     """Add panes up."""
-    found = PaneSums.empty(layout)
-    for pane in panes:
-        found.features += pane.features
-        found.labels += pane.labels
-        found.predictions += pane.predictions
-        found.labelled[0] += sum(pane.labelled)
-        for name in LABEL_SUMS:
-            found.sums[name] += pane.sums[name]
-        for (topic, partition), (first, last) in pane.offsets.items():
-            found.widen(topic, partition, first, last)
-    ranges = tuple(OffsetRange(t, p, *found.offsets[t, p]) for t, p in sorted(found.offsets))
-    sums = {name: float(value) for name, value in found.sums.items()}
-    return Total(found.features, found.labels, found.labelled[0], found.predictions, sums, ranges)
+    all_of_them = list(panes)
+    features, labels = np.zeros(layout.sizes[FEATURES], np.int64), np.zeros(layout.sizes[LABELS], np.int64)
+    for pane in all_of_them:
+        features += pane.features
+        labels += pane.labels
+    return Total(
+        features,
+        labels,
+        sum(sum(pane.labelled) for pane in all_of_them),
+        sum(pane.predictions for pane in all_of_them),
+        {name: float(sum(pane.sums[name] for pane in all_of_them)) for name in LABEL_SUMS},
+        ranges(all_of_them),
+    )
 
 
 def _places(sizes: dict[str, int]) -> dict[str, tuple[int, int]]:
