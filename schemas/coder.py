@@ -1,12 +1,12 @@
 """From values to bin indices, many features at once: a lookup table and one compare instead of a search.
 
     cell = trunc((x - low) * scale)          1024 equal cells between the first and the last edge
-    code = edges in lower cells + (x >= the edge in this cell)
+    code = edges in lower cells + (x >= the next edge)
 
-Cells of edges are found by the same arithmetic as cells of values, and subtraction, multiplication and truncation are
-monotone in floating point too: an edge in a lower cell is <= x, one in a higher cell is > x. So the code equals
-``searchsorted(edges, x, side="right")`` exactly. Two edges in one cell: that feature is searched instead.
-Cost: 6 ns a value against 25 (notes/detectors.md, section 2).
+Cells of edges are found by the same arithmetic as cells of values, and each of its steps is monotone in floating
+point too: an edge in a lower cell is <= x, one in a higher cell is > x. With one edge a cell at most, the compare
+settles the rest: the code equals ``searchsorted(edges, x, side="right")`` exactly. A feature with two edges in one
+cell is searched instead. Cost: 6 to 8 ns a value in batches of 1,000 x 10, against 25 for a search.
 """
 
 from __future__ import annotations
@@ -28,44 +28,53 @@ class Coder:
 
     def __init__(self, edges: Sequence[Sequence[float]]) -> None:
         self._edges = [np.asarray(e, dtype=np.float64) for e in edges]
-        width = len(edges)
-        self._low = np.zeros(width)
-        self._scale = np.zeros(width)
-        self._below = np.zeros((width, CELLS), dtype=np.int64)
-        self._edge = np.full((width, CELLS), np.nan)
-        """The edge in each cell; NaN where there is none, for a compare with NaN is false."""
-        self._searched = [j for j in range(width) if not self._tabulate(j)]
-        self._missing = np.array([len(e) + 1 for e in edges], dtype=np.int64)
-        self._first_cell = np.arange(width, dtype=np.int64) * CELLS
+        features, width = len(edges), max(map(len, edges), default=0) + 1
+        # A row a feature, for then each step below runs over a whole row of values at once.
+        self._low = np.zeros((features, 1))
+        self._scale = np.zeros((features, 1))
+        self._first_cell = np.arange(features, dtype=np.float64)[:, None] * CELLS
+        self._missing = np.array([len(e) + 1 for e in edges], dtype=np.int64).reshape(features, 1)
+        self._first_edge = np.arange(features, dtype=np.int64)[:, None] * width
+        self._next_edge = np.full((features, width), np.nan)
+        """Behind the last edge stands NaN: a compare with it is false."""
+        self._below = np.zeros((features, CELLS), dtype=np.int64)
+        """Where the next edge of each cell stands in ``_next_edge``, raveled."""
+        self._searched = [j for j in range(features) if not self._tabulate(j)]
 
     def _tabulate(self, j: int) -> bool:
         edges = self._edges[j]
-        if len(edges) == 0:
-            return True
-        with np.errstate(all="ignore"):
-            scale = (CELLS - 1) / (edges[-1] - edges[0]) if len(edges) > 1 else 0.0
-            cells = _cells(edges, edges[0], scale)
-        if not np.isfinite(scale) or len(np.unique(cells)) < len(edges):
+        if len(edges) > 1:
+            with np.errstate(over="ignore", divide="ignore"):
+                scale = (CELLS - 1) / (edges[-1] - edges[0])
+            if not 0.0 < scale < np.inf:
+                return False
+            self._scale[j] = scale
+        if len(edges) > 0:
+            self._low[j] = edges[0]
+        cells = self._cells(edges[None, :], slice(j, j + 1))[0] - j * CELLS
+        if len(np.unique(cells)) < len(edges):
             return False
-        self._low[j], self._scale[j] = edges[0], scale
-        self._below[j] = np.searchsorted(cells, np.arange(CELLS), side="left")
-        self._edge[j, cells] = edges
+        self._below[j] = self._first_edge[j] + np.searchsorted(cells, np.arange(CELLS), side="left")
+        self._next_edge[j, : len(edges)] = edges
         return True
 
+    def _cells(self, rows: NDArray[np.float64], features: slice = slice(None)) -> NDArray[np.int64]:
+        """Index into ``_below`` of each value. fmax makes 0 of NaN, for casting NaN to an integer is undefined."""
+        with np.errstate(over="ignore", invalid="ignore"):  # infinities, and a scale of 0 times one
+            cells = rows - self._low[features]
+            cells *= self._scale[features]
+        np.fmax(cells, 0.0, out=cells)
+        np.fmin(cells, CELLS - 1.0, out=cells)
+        cells += self._first_cell[features]
+        return cells.astype(np.int64)
+
     def codes(self, matrix: NDArray[np.float64]) -> NDArray[np.int64]:
-        """int64[n, F] for f8[n, F]."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            cells = _cells(matrix, self._low, self._scale)
-        cells += self._first_cell
-        found = self._below.ravel()[cells] + (matrix >= self._edge.ravel()[cells])
+        """int64[n, F] for f8[n, F]; each column lies contiguous."""
+        rows = np.ascontiguousarray(matrix.T)
+        found = self._below.take(self._cells(rows))
+        found += rows >= self._next_edge.take(found)
+        found -= self._first_edge
         for j in self._searched:
-            found[:, j] = np.searchsorted(self._edges[j], matrix[:, j], side="right")
-        rows, columns = np.nonzero(np.isnan(matrix))
-        found[rows, columns] = self._missing[columns]
-        return np.asarray(found, dtype=np.int64)
-
-
-def _cells(x: NDArray[np.float64], low: object, scale: object) -> NDArray[np.int64]:
-    """fmax before fmin: NaN becomes 0 (its code is set afterwards), for casting NaN to an integer is undefined."""
-    scaled = (x - low) * scale  # type: ignore[operator]
-    return np.asarray(np.fmin(np.fmax(scaled, 0.0), CELLS - 1.0).astype(np.int64))
+            found[j] = np.searchsorted(self._edges[j], rows[j], side="right")
+        np.copyto(found, self._missing, where=np.isnan(rows))
+        return found.T

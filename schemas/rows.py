@@ -15,6 +15,11 @@ from numpy.typing import NDArray
 Values = Sequence[bytes | None]
 
 
+def row_numbers(rows: Sequence[int]) -> NDArray[np.int64]:
+    """The rows as an array; a range is not walked through."""
+    return np.arange(len(rows)) if isinstance(rows, range) else np.array(rows, dtype=np.int64)
+
+
 class Reading:
     """The batch, and the ledger of its markers and refused rows."""
 

@@ -19,8 +19,8 @@ from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import GroundTruth
 from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.prefix import by_header, doubles
-from driftloop.schemas.rows import Reading, Values
-from driftloop.schemas.tails import TAIL_BYTES_KEPT_MOST
+from driftloop.schemas.rows import Reading, Values, row_numbers
+from driftloop.schemas.tails import TAIL_BYTES_KEPT_MOST, TruthTable
 from driftloop.schemas.wire import parse, read_body
 from numpy.typing import NDArray
 
@@ -42,6 +42,9 @@ class _Part(NamedTuple):
     value: NDArray[np.float64]
     tail: NDArray[np.int32]
 
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> _Part:
+        return _Part(*[column[which] for column in self])  # type: ignore[arg-type]
+
 
 def read_truths(
     values: Values,
@@ -58,24 +61,32 @@ def read_truths(
         parts = [_fast(reading, layouts, range(len(values)), values, block)]
     else:
         parts = _by_framing(reading, layouts, fast)
-    whole = _Part(*map(np.concatenate, zip(*parts, strict=True))) if parts else None
-    return Truths(_by_model(whole, reading, layouts) if whole else [], *reading.ledger())
+    return Truths(_by_model(_merged(parts), reading, layouts) if parts else [], *reading.ledger())
+
+
+def _merged(parts: list[_Part]) -> _Part:
+    if len(parts) == 1:
+        return parts[0]
+    whole = _Part(*map(np.concatenate, zip(*parts, strict=True)))
+    return whole.take(np.argsort(whole.rows, kind="stable"))
 
 
 def _by_model(part: _Part, reading: Reading, layouts: Layouts) -> list[TruthColumns]:
     keep = part.tail >= 0
     reading.check_keys(part.rows, keep)
     reading.check_event_times(part.rows, part.event_time, keep)
-    order = np.flatnonzero(keep)
-    order = order[np.argsort(part.rows[order], kind="stable")]
+    part = part if keep.all() else part.take(keep)
     table = layouts.truths
-    models = table.models()[part.tail[order]]
-    columns = []
-    for model in np.unique(models).tolist():
-        rows, event_time, value, tail = (column[order[models == model]] for column in part)
-        code = table.codes()[tail]
-        columns.append(TruthColumns(table.names[model], rows, event_time, code, value, tail, table.tails))
-    return sorted(columns, key=lambda found: found.model)
+    if len(table.names) == 1:
+        return [_columns(table.names[0], part, table)] if len(part.rows) else []
+    models = table.models()[part.tail]
+    present = sorted(np.unique(models).tolist(), key=table.names.__getitem__)
+    return [_columns(table.names[model], part.take(models == model), table) for model in present]
+
+
+def _columns(model: str, part: _Part, table: TruthTable) -> TruthColumns:
+    rows, event_time, value, tail = part
+    return TruthColumns(model, rows, event_time, table.codes()[tail], value, tail, table.tails)
 
 
 def _by_framing(reading: Reading, layouts: Layouts, fast: bool) -> list[_Part]:
@@ -107,7 +118,7 @@ def _fast(
             if known is None:
                 found[i], value[i] = _new_tail(reading, layouts, rows[i], tails[i])
         tail = np.array(found, dtype=np.int32)
-    return _Part(np.asarray(rows, dtype=np.int64), block[:, 0], value, tail)
+    return _Part(row_numbers(rows), block[:, 0], value, tail)
 
 
 def _new_tail(reading: Reading, layouts: Layouts, row: int, data: bytes) -> tuple[int, float]:
