@@ -10,7 +10,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 from driftloop.console.connection import admin_client
 from driftloop.console.topics import Shape, apply_topics, compare, delete_topics, read_topics, wanted_topics
-from driftloop.schemas.errors import Unavailable
+from driftloop.console.topics_report import apply_and_report, show
+from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.topics import TOPICS
 
@@ -74,6 +75,32 @@ def test_partitions_are_added_to_an_empty_topic_only(settings: Settings) -> None
     report = apply_topics(here, fix=True)
     assert [d.topic for d in report.fixed] == [here.topic("panes")]
     assert [d.topic for d in report.left] == [here.topic("predictions")]
+    delete_topics(here)
+
+
+@pytest.mark.kafka
+def test_apply_says_what_it_did_and_refuses_to_call_a_difference_fine(settings: Settings) -> None:
+    here = replace(settings, prefix=f"{settings.prefix}-said")
+    panes = here.topic("panes")
+    assert all(line.endswith("missing: `driftloop topics apply` creates it") for line in show(here))
+
+    said: list[str] = []
+    apply_and_report(here, False, 5.0, said.append)
+    assert said == [*(f"created {here.topic(short)}" for short in TOPICS), "15 topics are as the table says"]
+    assert all(line.endswith("as it should be") for line in show(here))
+
+    set_config(admin_client(here), panes, "retention.ms", "5000")
+    (line,) = [line for line in show(here) if not line.endswith("as it should be")]
+    assert line.split(maxsplit=5) == [panes, "4", "partitions", "3", "days", "retention.ms is 5000, not 259200000"]
+    with pytest.raises(
+        ConfigError, match=rf"differs from the table of topics:\n  {panes}: retention.ms is 5000"
+    ) as told:
+        apply_and_report(here, False, 5.0, said.append)
+    assert "--fix" in told.value.hint
+
+    said.clear()
+    apply_and_report(here, True, 5.0, said.append)
+    assert said == [f"fixed {panes}: retention.ms was 5000, is 259200000", "15 topics are as the table says"]
     delete_topics(here)
 
 
