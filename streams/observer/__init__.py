@@ -16,7 +16,8 @@
 ``Pane`` kind ``counters``, version, role "" and bucket -1: what has happened in this partition to this model since
     its beginning, as of ``emitted_at``; ``pane_start`` = emitted_at - pane_seconds. Each replaces the one before:
     take, for each partition, the one of the greatest ``emitted_at`` that is not above the frontier.
-    counts      predictions, labelled, never_labelled, orphans, duplicates, amendments, too_late, unlabelled, overflow
+    counts      predictions, labelled, unlabelled, never_labelled (of champion and history; with _challenger behind it
+                those of challengers), orphans, duplicates, amendments, too_late, overflow; where above zero
 
 ``emitted_at`` is an instant of time.py: the pane's end (features), its end + edge[k] (labels). What came behind its
 instant is told at the first instant above the watermark that it met, as revision + 1 of the pane. So the whole

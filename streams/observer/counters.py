@@ -6,20 +6,28 @@ at which one has changed.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
 NAMES = (
     "predictions",
     "labelled",
+    "unlabelled",
     "never_labelled",
     "orphans",
     "duplicates",
     "amendments",
     "too_late",
-    "unlabelled",
     "overflow",
+    "predictions_challenger",
+    "labelled_challenger",
+    "unlabelled_challenger",
+    "never_labelled_challenger",
 )
+"""A challenger predicts beside the champion on the same id: its rows have names of their own, so that without them
+predictions = labelled + unlabelled + never labelled + those that wait still."""
 _AT = {name: i for i, name in enumerate(NAMES)}
 
 
@@ -35,19 +43,13 @@ class Counters:
         if not len(due):
             return
         at = _AT[name]
-        if (due == due[0]).all():
-            self._add(at, float(due[0]), len(due))
-            return
-        for instant, count in zip(*(a.tolist() for a in np.unique(due, return_counts=True)), strict=True):
-            self._add(at, instant, count)
-
-    def _add(self, at: int, due: float, count: int) -> None:
-        self.pending.setdefault(due, [0] * len(NAMES))[at] += count
+        for instant, count in Counter(due.tolist()).items():
+            self.pending.setdefault(instant, [0] * len(NAMES))[at] += count
 
     def take_due(self, watermark: float) -> list[tuple[float, dict[str, int]]]:
-        """(instant, totals as of then) of the instants at or before the watermark, ascending."""
+        """(instant, totals above zero as of then) of the instants at or before the watermark, ascending."""
         found = []
         for due in sorted(due for due in self.pending if due <= watermark):
             self.totals = [a + b for a, b in zip(self.totals, self.pending.pop(due), strict=True)]
-            found.append((due, dict(zip(NAMES, self.totals, strict=True))))
+            found.append((due, {name: n for name, n in zip(NAMES, self.totals, strict=True) if n}))
         return found

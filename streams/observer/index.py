@@ -15,7 +15,19 @@ Slots = NDArray[np.int64]
 _EMPTY = -1
 _DELETED = -2
 _SLOTS_LEAST = 256
+_WINDOW = np.arange(8)
+_MANY = 2_000
+"""Up to so many keys a window of slots is looked at in one step, for a step costs as much as a hundred slots; above it
+one slot a step, which touches less memory."""
 _NONE = np.empty(0, np.int64)
+
+
+_FIRST_BIT = np.array([next((i for i in range(8) if byte >> i & 1), 8) for byte in range(256)])
+
+
+def _first_empty(rows: NDArray[np.int32]) -> Slots:
+    """Column of the first empty slot in each window, int64[n] for [n, 8]; 8 where there is none."""
+    return np.asarray(_FIRST_BIT[np.packbits(rows == _EMPTY, axis=1, bitorder="little")[:, 0]])
 
 
 class Index:
@@ -32,33 +44,45 @@ class Index:
         return self._hashes.nbytes + self._rows.nbytes
 
     def find(self, hashes: Hashes) -> tuple[Slots, Slots]:
-        """All (position in ``hashes``, row) with equal hash, in no particular order."""
-        at, wanted, query = self._start(hashes), hashes, np.arange(len(hashes))
-        queries, found = [], []
-        while len(at):
+        """All (position in ``hashes``, row) with equal hash, in no particular order.
+
+        An entry never lies behind an empty slot of its probe sequence, for entries are taken out by tombstones.
+        """
+        first, query = self._start(hashes), np.arange(len(hashes))
+        queries, found = [_NONE], [_NONE]
+        while len(query) > _MANY:
+            rows = self._rows[first]
+            hit = (self._hashes[first] == hashes) & (rows >= 0)
+            queries.append(query[hit])
+            found.append(rows[hit])
+            on = np.flatnonzero(rows != _EMPTY)
+            first, query, hashes = (first[on] + 1) & self._mask, query[on], hashes[on]
+        while len(query):
+            at = (first[:, None] + _WINDOW) & self._mask
             rows = self._rows[at]
-            hit = (self._hashes[at] == wanted) & (rows >= 0)
-            if hit.any():
-                queries.append(query[hit])
-                found.append(rows[hit])
-            on = rows != _EMPTY
-            at, wanted, query = (at[on] + 1) & self._mask, wanted[on], query[on]
-        if not queries:
-            return _NONE, _NONE
-        return np.concatenate(queries), np.concatenate(found).astype(np.int64)
+            hit = np.flatnonzero((self._hashes[at] == hashes[:, None]) & (rows >= 0))
+            queries.append(query[hit // len(_WINDOW)])
+            found.append(rows.ravel()[hit])
+            on = np.flatnonzero(_first_empty(rows) == len(_WINDOW))
+            first, query, hashes = first[on] + len(_WINDOW), query[on], hashes[on]
+        return np.concatenate(queries), np.concatenate(found)
 
     def insert(self, hashes: Hashes, rows: Slots) -> None:
         self._reserve(len(hashes))
         self._live += len(hashes)
         self._used += len(hashes)
-        at, row = self._start(hashes), rows.astype(np.int32)
-        while len(at):
-            free = self._rows[at] == _EMPTY
-            self._rows[at[free]] = row[free]  # of several that claim a slot the last has it; rows are unique
-            won = free & (self._rows[at] == row)
-            self._hashes[at[won]] = hashes[won]
-            lost = ~won
-            at, row, hashes = (at[lost] + 1) & self._mask, row[lost], hashes[lost]
+        first, row = self._start(hashes), rows.astype(np.int32)
+        while len(row):
+            if len(row) <= _MANY:
+                first += _first_empty(self._rows[(first[:, None] + _WINDOW) & self._mask])
+                first &= self._mask
+            free = np.flatnonzero(self._rows[first] == _EMPTY)
+            self._rows[first[free]] = row[free]  # of several that claim a slot the last has it; rows are unique
+            lost = self._rows[first] != row
+            won = np.flatnonzero(~lost)
+            self._hashes[first[won]] = hashes[won]
+            on = np.flatnonzero(lost)
+            first, row, hashes = (first[on] + 1) & self._mask, row[on], hashes[on]
 
     def delete(self, hashes: Hashes, rows: Slots) -> None:
         """Take out these entries, all of which must be in."""

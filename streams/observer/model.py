@@ -40,6 +40,8 @@ ROWS_GATHERED_MOST = 8_192
 ACTIVATIONS_KEPT = 100
 PAYLOAD = {"specs": "<i2", "scores": "<f8", "predicted": "i1"}
 LABELS = LabelSketch()
+_PREDICTION_COLUMNS = ("times", "before", "offsets", "seats", "scores", "predicted")
+_TRUTH_COLUMNS = ("times", "before", "offsets", "labels")
 _VERDICTS = {REPEAT: "duplicates", AMENDMENT: "amendments", TOO_LATE: "too_late"}
 
 Times = NDArray[np.float64]
@@ -202,7 +204,7 @@ class ModelFold:
         due = self.clock.due(instants, before)
         place = Place(seats.astype(np.int64), np.full(len(times), -1), panes, instants, due)
         edition.features.fold(place, Added(columns, np.empty((len(times), 0), np.int64), offsets, None))
-        self.counters.add("predictions", due)
+        self._count_seats("predictions", seats, due)
         self._fold_pairs(taken)
 
     def _fold_pairs(self, taken: Taken) -> None:
@@ -215,8 +217,8 @@ class ModelFold:
             self._fold_edition(self.editions[number], taken.prediction_slots[here], taken.truth_slots[here])
 
     def _fold_edition(self, edition: Edition, predictions: Slots, truths: Slots) -> None:
-        p = {name: column[predictions] for name, column in self.join.predictions.columns.items()}
-        t = {name: column[truths] for name, column in self.join.truths.columns.items()}
+        p = {name: self.join.predictions.columns[name][predictions] for name in _PREDICTION_COLUMNS}
+        t = {name: self.join.truths.columns[name][truths] for name in _TRUTH_COLUMNS}
         clock, delay = edition.clock, t["times"] - p["times"]
         buckets, panes = clock.buckets(delay), clock.pane_of(p["times"])
         instants = clock.ends_of(panes) + np.asarray(clock.delay_edges)[buckets]
@@ -225,8 +227,8 @@ class ModelFold:
         columns, sums = LABELS.columns(p["scores"], p["predicted"].astype(np.int64), label, delay)
         place = Place(p["seats"].astype(np.int64), buckets, panes, instants, due)
         edition.labels.fold(place, Added(columns, sums, p["offsets"], t["offsets"]))
-        self.counters.add("labelled", due[label >= 0])
-        self.counters.add("unlabelled", due[label < 0])
+        for name, rows in (("labelled", label >= 0), ("unlabelled", label < 0)):
+            self._count_seats(name, p["seats"][rows], due[rows])
 
     def _count(self, taken: Taken, before: Times) -> None:
         """Rows that were not accepted: known of as soon as their own topic has passed them."""
@@ -236,16 +238,27 @@ class ModelFold:
 
     def _settle(self, watermark: float) -> None:
         settled = self.join.settle(watermark)
-        for name, rows, slots in (
-            ("never_labelled", self.join.predictions, settled.never_labelled),
-            ("orphans", self.join.truths, settled.orphans),
-            ("too_late", self.join.truths, settled.too_late),
-        ):
-            if len(slots):
-                over = rows.columns["times"][slots] + self.join.terms.horizon_seconds
-                self.counters.add(name, self.clock.next_instants(np.maximum(over, rows.columns["before"][slots])))
-                self.changed = True
+        never, known = settled.never_labelled, self.join.predictions
+        self._count_seats("never_labelled", known.columns["seats"][never], self._over(known, never))
+        self.counters.add("orphans", self._over(self.join.truths, settled.orphans))
+        self.counters.add("too_late", self._over(self.join.truths, settled.too_late))
+        self.changed |= any(map(len, settled))
         self.join.forget(watermark)
+
+    def _over(self, rows: Rows, slots: Slots) -> Times:
+        """The instants at which it is known that these rows found no other half."""
+        if not len(slots):
+            return np.empty(0)
+        over = rows.columns["times"][slots] + self.join.terms.horizon_seconds
+        return self.clock.next_instants(np.maximum(over, rows.columns["before"][slots]))
+
+    def _count_seats(self, name: str, seats: NDArray[np.integer], due: Times) -> None:
+        """Count rows of predictions, those of challengers apart."""
+        challengers = self.seats.challengers[seats]
+        if challengers.any():
+            self.counters.add(f"{name}_challenger", due[challengers])
+            due = due[~challengers]
+        self.counters.add(name, due)
 
     def _retire(self) -> None:
         """Forget former specifications by which nothing here was folded any more."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from driftloop.streams.observer.rows import FEW
 from driftloop.streams.observer.sketch import Layout
 from driftloop.streams.observer.table import Added, Sums, Table
 from driftloop.streams.observer.time import Clock
@@ -138,8 +139,24 @@ class Panes:
         self._by_due[due].append(key)
 
 
+def _few_groups(place: Place) -> tuple[Codes, Codes]:
+    """_groups for a handful of rows."""
+    numbers: dict[tuple[int, int, int, float], int] = {}
+    first: list[int] = []
+    which = []
+    columns = (place.seats.tolist(), place.buckets.tolist(), place.panes.tolist(), place.due.tolist())
+    for row, group in enumerate(zip(*columns, strict=True)):
+        number = numbers.setdefault(group, len(first))
+        if number == len(first):
+            first.append(row)
+        which.append(number)
+    return np.array(first), np.array(which)
+
+
 def _groups(place: Place) -> tuple[Codes, Codes]:
     """(a row of each group, the group of each row); a group is one pane and one instant."""
+    if len(place.panes) < FEW:
+        return _few_groups(place)
     seats, buckets, panes, instants, due = place
     low = panes.min()
     wide, deep = int(seats.max()) + 1, int(buckets.max()) + 2

@@ -16,6 +16,8 @@ from driftloop.streams.observer.index import Hashes, Index, Slots
 from numpy.typing import DTypeLike, NDArray
 
 SEGMENT_ROWS = 4_096
+FEW = 100
+"""Up to so many rows a loop of Python's is faster than numpy's calls."""
 WAITING, MATCHED, LATE, CLOSED = 0, 1, 2, 3
 """Status of a row. Even ones are open: it may still find its other half. LATE: it met one, but too late for it."""
 
@@ -95,7 +97,8 @@ class Rows:
 
     def mark(self, slots: Slots, status: int) -> None:
         self.status[slots] = status
-        for chunk in np.unique(slots // SEGMENT_ROWS).tolist():
+        chunks = slots // SEGMENT_ROWS
+        for chunk in set(chunks.tolist()) if len(chunks) < FEW else np.unique(chunks).tolist():
             self._by_chunk[chunk].status_changed = True
 
     def close_before(self, seconds: float, watermark: float) -> Slots:

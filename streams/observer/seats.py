@@ -17,11 +17,12 @@ _FROM_SCORE = -1
 
 
 class Seats:
-    """``names``: (version, role) by number, in order of appearance."""
+    """``names``: (version, role) by number, in order of appearance. ``challengers`` bool[n]: which are theirs."""
 
     def __init__(self, names: list[tuple[str, str]] | None = None) -> None:
         self.names: list[tuple[str, str]] = []
         self._numbers: dict[tuple[str, str], int] = {}
+        self.challengers = np.zeros(0, bool)
         for version, role in names or []:
             self._number(version, role)
         self._tails: Tails | None = None
@@ -62,6 +63,7 @@ class Seats:
         if name not in self._numbers:
             self._numbers[name] = len(self.names)
             self.names.append(name)
+            self.challengers = np.array([role == "challenger" for _, role in self.names])
         return self._numbers[name]
 
 

@@ -17,6 +17,7 @@ import json
 import math
 import struct
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,15 @@ _PART = struct.Struct("<d4qHI")
 Record = tuple[bytes, bytes | None]
 
 
-def key_of(*parts: str | int) -> bytes:
-    return json.dumps(parts, separators=(",", ":")).encode()
+def key_of(what: str, model: str = "", *numbers: int) -> bytes:
+    """The key of a record: a JSON list, written by hand because a checkpoint has many."""
+    name = f",{_quoted(model)}" if model else ""
+    return f'["{what}"{name}{"".join([f",{n}" for n in numbers])}]'.encode()
+
+
+@lru_cache(1_000)
+def _quoted(model: str) -> str:
+    return json.dumps(model)
 
 
 def model_records(fold: ModelFold) -> Iterator[Record]:

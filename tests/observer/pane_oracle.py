@@ -102,7 +102,7 @@ class PaneOracle:
             counts[f"feature:{f.name}/{code}"] += 1
         offset = self.offsets[0][i]
         self.parts[(p.version, p.role, start, "features", -1)][due].append((counts, {}, (offset, -1)))
-        self.happened.append((due, "predictions"))
+        self.happened.append((due, self.named("predictions", p)))
 
     def label_row(self, i: int, j: int) -> None:
         p, t, edges = self.p[i], self.t[j], self.spec.delay_edges_seconds
@@ -124,7 +124,11 @@ class PaneOracle:
             sums |= {"log_loss": loss, "log_loss_squared": loss**2, "brier": (p.score - label) ** 2}
         offsets = (self.offsets[0][i], self.offsets[1][j])
         self.parts[(p.version, p.role, start, "labels", bucket)][due].append((counts, sums, offsets))
-        self.happened.append((due, "labelled" if known else "unlabelled"))
+        self.happened.append((due, self.named("labelled" if known else "unlabelled", p)))
+
+    @staticmethod
+    def named(name: str, item: Predicted | Observed) -> str:
+        return f"{name}_challenger" if getattr(item, "role", None) == "challenger" else name
 
     def verdicts(self) -> None:
         names = {REPEAT: "duplicates", AMENDMENT: "amendments", TOO_LATE: "too_late"}
@@ -138,7 +142,7 @@ class PaneOracle:
         for rows, name, items, before in settled:
             for i in rows:
                 over = max(items[i].time + self.spec.horizon_seconds, before[i])
-                self.happened.append((self.next_instant(over), name))
+                self.happened.append((self.next_instant(over), self.named(name, items[i])))
 
     def emissions(self) -> dict[tuple[Any, ...], list[Emission]]:
         found: dict[tuple[Any, ...], list[Emission]] = {}
