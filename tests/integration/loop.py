@@ -157,8 +157,8 @@ def steps_of(world: World) -> tuple[list[Step], list[Step]]:
     return [s for s in steps if s[0] < world.live_from], [s for s in steps if s[0] >= world.live_from]
 
 
-def publish(settings: Settings, steps: Iterable[Step], until: float) -> None:
-    """These records in their order, then the word that nothing before ``until`` will come."""
+def publish(settings: Settings, steps: Iterable[Step], until: float | None = None) -> None:
+    """These records in their order, then, if given, the word that nothing before ``until`` will come."""
     with Producer(MODEL, settings, version="v1") as producer:
         for when, is_truth, loan in steps:
             if is_truth:
@@ -172,7 +172,8 @@ def publish(settings: Settings, steps: Iterable[Step], until: float) -> None:
                     version=loan.version,
                     role=loan.role,
                 )
-        producer.tick(until)
+        if until is not None:
+            producer.tick(until)
         assert producer.flush(30) == 0
         assert (producer.failed, producer.dropped) == (0, 0)
 

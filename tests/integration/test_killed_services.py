@@ -85,7 +85,7 @@ def publish_between_kills(loop: Loop, world: World, end: float) -> None:
     size = len(steps) // len(victims) + 1
     for i, victim in enumerate(victims):
         part = steps[i * size : (i + 1) * size]
-        publish(loop.settings, part, end if i == len(victims) - 1 else part[-1][0])
+        publish(loop.settings, part, end if i == len(victims) - 1 else None)
         time.sleep(rng.random() * 1.5)  # the moment of the kill: anywhere in the work just given
         loop.kill(victim)
         loop.start(victim)
