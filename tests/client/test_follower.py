@@ -124,8 +124,7 @@ def test_a_late_start_loads_the_last_champion_only(publisher: Publisher, monkeyp
 
 
 def test_a_swap_takes_less_than_a_tenth_of_a_second(publisher: Publisher) -> None:
-    """From the broker's acknowledgement of the deployment to the new champion serving; the median of five, for the machine
-    is shared."""
+    """From the broker's acknowledgement of the deployment to the new champion serving: the median of five."""
     publisher.publish("v0", 0.0)
     with follow("flights", publisher.log.settings, modules=[MINE]) as follower:
         follower.wait(30)
