@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 import faust
+from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Service
 from driftloop.streams.transport.batches import BatchSchema
@@ -77,6 +78,8 @@ def build_app(service: Service, settings: Settings, partitions: Partitions) -> S
             async for event in stream.noack().events():
                 await partitions.room_for(event.value)
                 partitions.take(event.value)
+        except Unavailable as error:  # the catalogue could not be asked: going on would refuse good records
+            leave(Exit.UNAVAILABLE, str(error))
         except Exception:
             log.exception("%s", service.name)
             leave(Exit.BROKEN, f"{service.name} could not absorb a batch")

@@ -1,4 +1,4 @@
-"""Bringing one partition up, in a thread: fence, read the state, check it against its sources, make the fold.
+"""Bringing one partition up: fence, read the state, check it against its sources (in a thread), make the fold.
 
 Until this is done nothing of the partition is processed, and nothing is lost.
 """
@@ -24,15 +24,15 @@ class SourceLost(DriftloopError):
 
 
 class Restored(NamedTuple):
-    """A fold as of its last checkpoint. ``absorbed`` and ``lags`` (records behind it) by full topic name."""
+    """The state as of its last checkpoint. ``absorbed`` and ``lags`` (records behind it) by full topic name."""
 
-    fold: PartitionFold
+    state: dict[bytes, bytes]
     absorbed: dict[str, int]
     lags: dict[str, int]
 
 
 class Restorer:
-    """Makes folds of one service from its state log. Thread-safe: it holds nothing that changes."""
+    """Knows how the partitions of one service are restored. Thread-safe: it holds nothing that changes."""
 
     def __init__(self, service: Service, settings: Settings, context: FoldContext) -> None:
         self._service = service
@@ -68,8 +68,11 @@ class Restorer:
             absorbed.update(found.sources)
         absorbed = {topic: checked(topic, partition, absorbed[topic], marks[topic]) for topic in self.sources}
         state = {key: value for key, value in rows.items() if not key.startswith(HEADER_PREFIX)}
-        fold = self._service.make_fold(partition, state, self._context)
-        return Restored(fold, absorbed, {t: max(0, marks[t].high - absorbed[t] - 1) for t in self.sources})
+        return Restored(state, absorbed, {t: max(0, marks[t].high - absorbed[t] - 1) for t in self.sources})
+
+    def make_fold(self, partition: int, state: dict[bytes, bytes]) -> PartitionFold:
+        """On the event loop: folds and the catalogue are touched by one thread only. ConfigError: a foreign state."""
+        return self._service.make_fold(partition, state, self._context)
 
 
 def checked(topic: str, partition: int, absorbed: int, marks: Marks) -> int:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
-from driftloop.schemas.catalogue import Catalogue
+from driftloop.schemas.catalogue import TOPICS, Catalogue
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
-from driftloop.streams.transport.preflight import CATALOGUE_TOPICS
+from driftloop.streams.transport.exits import log
 from driftloop.streams.transport.state_log import CALL_SECONDS_MOST, QUIET, read_to_ends
 
 
 class KafkaCatalogue:
-    """``catalogue`` is complete as of the last ``refresh``. Any thread may refresh; one does at a time."""
+    """``catalogue`` is complete as of the last ``refresh``. For one thread."""
 
     def __init__(self, settings: Settings) -> None:
         self.catalogue = Catalogue()
-        self._short = {settings.topic(short): short for short in CATALOGUE_TOPICS}
+        self._short = {settings.topic(short): short for short in TOPICS}
         self._next = dict.fromkeys(self._short, 0)
-        self._lock = threading.Lock()
+        self._faults_said = 0
         self._consumer = Consumer(
             settings.confluent(
                 group_id=settings.group("catalogue"),
@@ -37,17 +35,17 @@ class KafkaCatalogue:
 
         Partitions are assigned only while reading: an assigned partition would be polled for ever in between.
         """
-        with self._lock:
-            try:
-                ends = {topic: self._end(topic) for topic in self._next}
-                news = {topic: end for topic, end in ends.items() if end > self._next[topic]}
-                if news:
-                    self._consumer.assign([TopicPartition(topic, 0, self._next[topic]) for topic in news])
-                    read_to_ends(self._consumer, news, self._absorb)
-                    self._consumer.unassign()
-                    self._next.update(news)
-            except KafkaException as error:
-                raise Unavailable(f"the catalogue cannot be read: {error.args[0].str()}") from error
+        try:
+            ends = {topic: self._end(topic) for topic in self._next}
+            news = {topic: end for topic, end in ends.items() if end > self._next[topic]}
+            if news:
+                self._consumer.assign([TopicPartition(topic, 0, self._next[topic]) for topic in news])
+                read_to_ends(self._consumer, news, self._absorb)
+                self._consumer.unassign()
+                self._next.update(news)
+        except KafkaException as error:
+            raise Unavailable(f"the catalogue cannot be read: {error.args[0].str()}") from error
+        self._say_faults()
 
     def _end(self, topic: str) -> int:
         end: int = self._consumer.get_watermark_offsets(TopicPartition(topic, 0), CALL_SECONDS_MOST)[1]
@@ -56,7 +54,11 @@ class KafkaCatalogue:
     def _absorb(self, message: Message) -> None:
         self.catalogue.absorb(self._short[message.topic()], message.offset(), message.key(), message.value())
 
+    def _say_faults(self) -> None:
+        for topic, offset, why in self.catalogue.faults[self._faults_said :]:
+            log.warning("%s@%d cannot be used: %s", topic, offset, why)
+        self._faults_said = len(self.catalogue.faults)
+
     def close(self) -> None:
         """Give the consumer up."""
-        with self._lock:
-            self._consumer.close()
+        self._consumer.close()

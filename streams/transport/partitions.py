@@ -8,22 +8,18 @@ revoked  -> one last checkpoint, then the producers are closed; whatever is late
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
-from confluent_kafka import KafkaException
-from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.streams.transport.batches import RecordBatch, empty_records
-from driftloop.streams.transport.bring_up import Restored, Restorer, SourceLost, exit_for
 from driftloop.streams.transport.checkpoints import Checkpoints
 from driftloop.streams.transport.consumer_thread import Committed, Seek
 from driftloop.streams.transport.exits import Exit, leave, log
 from driftloop.streams.transport.following import compare, follow
+from driftloop.streams.transport.loader import Loader
 from driftloop.streams.transport.partition import Partition
 from driftloop.streams.transport.stragglers import stragglers
-from driftloop.streams.transport.writer import WriteEnded
 from faust.types import TP
 
 if TYPE_CHECKING:
@@ -39,17 +35,14 @@ UNSAVED_RECORDS_MOST = 200_000
 class Partitions:
     """All partitions of this worker. Everything here runs on Faust's event loop."""
 
-    def __init__(self, restorer: Restorer, topic_ids: Callable[[], dict[str, str]]) -> None:
-        self._restorer = restorer
-        self._topic_ids = topic_ids
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
         self._parts: dict[int, Partition] = {}
         self._epochs: dict[TP, int] = {}
         self._epoch = 0
-        self._loaders = ThreadPoolExecutor(LOADERS, "load")
         self._tasks: set[asyncio.Future[Any]] = set()
         self._leaving: asyncio.Future[Any] | None = None
-        self._expected = restorer.expected_header({})
-        self.checkpoints = Checkpoints(lambda: self._expected, self._reload, self.spawn)
+        self.checkpoints = Checkpoints(lambda: loader.expected, self._reload, self.spawn)
         self.consumer: BatchConsumer
 
     def attach(self, consumer: BatchConsumer) -> None:
@@ -81,17 +74,15 @@ class Partitions:
         for part in self._parts.values():
             part.gone = True
         numbers = sorted({tp.partition for tp in tps})
-        if broken := [n for n in numbers if {tp.topic for tp in tps if tp.partition == n} != self._sources]:
+        if broken := [
+            n for n in numbers if {tp.topic for tp in tps if tp.partition == n} != set(self._loader.sources)
+        ]:
             leave(Exit.BROKEN, f"partitions {broken} were assigned without their co-partitions")
-        self._parts = {n: Partition(n, self._restorer.sources, self._restorer.writer(n)) for n in numbers}
+        self._parts = {n: self._loader.new_partition(n) for n in numbers}
         for part in self._parts.values():
             self._new_epochs(part.tps)
         if numbers:
             self.spawn(self._bring_up_all(self.all()))
-
-    @property
-    def _sources(self) -> set[str]:
-        return set(self._restorer.sources)
 
     async def _bring_up_all(self, parts: list[Partition]) -> None:
         loop = asyncio.get_running_loop()
@@ -99,7 +90,7 @@ class Partitions:
         thread = self.consumer.thread
         tps = [tp for part in parts for tp in part.tps]
         committed = asyncio.ensure_future(thread.on_loop(thread.committed(tps)))
-        await self._learn_topic_ids(parts)
+        await self._loader.learn_topic_ids(parts)
         await asyncio.gather(*(self._bring_up(part, committed) for part in parts))
         await self.commit_following()
         if not any(part.gone for part in parts):
@@ -109,57 +100,29 @@ class Partitions:
     async def _bring_up(self, part: Partition, committed: asyncio.Future[dict[TP, Committed]] | None) -> None:
         if self._leaving is not None:  # our own late transaction must end before we fence it
             await asyncio.wait([self._leaving], timeout=LEAVING_SECONDS)
-        restored = await self._restored(part)
-        if restored is None:
+        if (found := await self._loader.restored(part)) is None:
             return
+        restored, fold = found
         if committed is not None:
             try:
                 compare(part, restored.absorbed, await committed)
             except KafkaError as error:  # they are only compared and followed, never needed
                 log.warning("the group's offsets cannot be read: %r", error)
         if part.gone:
-            part.writer.close()
+            await self._loader.close([part])
             return
-        part.fold, part.topic_ids = restored.fold, dict(self._expected.topic_ids)
+        part.fold, part.topic_ids = fold, dict(self._loader.expected.topic_ids)
         part.absorbed, part.saved = dict(restored.absorbed), dict(restored.absorbed)
         part.unsaved_records = 0
         for topic, lag in restored.lags.items():
             part.lag_told[topic] = lag
-            part.fold.absorb(empty_records(topic, part.number, lag))
+            fold.absorb(empty_records(topic, part.number, lag))
         part.ready = part.changed = True
         await self._seek(part.tps)
         if not part.gone:
             self.consumer.resume_partitions(part.tps)
-            if part.fold.due:
+            if fold.due:
                 self.checkpoints.soon(part)
-
-    async def _learn_topic_ids(self, parts: list[Partition]) -> None:
-        loop = asyncio.get_running_loop()
-        while not all(part.gone for part in parts):
-            try:
-                ids = await loop.run_in_executor(self._loaders, self._topic_ids)
-            except Unavailable as error:
-                log.warning("%s", error.message)
-            else:
-                self._expected = self._restorer.expected_header(ids)
-                return
-
-    async def _restored(self, part: Partition) -> Restored | None:
-        """None: the partition is gone meanwhile. A broker that is away is waited for: nobody else could do better."""
-        loop = asyncio.get_running_loop()
-        restore, ids = self._restorer.restore, self._expected.topic_ids
-        while not part.gone:
-            try:
-                return await loop.run_in_executor(
-                    self._loaders, restore, part.number, part.writer, ids, lambda: not part.gone
-                )
-            except Unavailable as error:
-                log.warning("%s", error.message)
-                await loop.run_in_executor(self._loaders, part.writer.close)
-            except (WriteEnded, SourceLost, ConfigError, KafkaException) as error:
-                if not part.gone:
-                    leave(exit_for(error), str(error))
-        return None
 
     # Positions and epochs.
 
@@ -230,8 +193,7 @@ class Partitions:
         part.ready, part.fold = False, None
         self.consumer.pause_partitions(part.tps)
         self._new_epochs(part.tps)
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._loaders, part.writer.close)
+        await self._loader.close([part])
         if not part.gone:
             await self._bring_up(part, None)
 
@@ -266,10 +228,9 @@ class Partitions:
             self._leaving = self.spawn(self._close(old))
 
     async def _close(self, parts: list[Partition]) -> None:
-        loop = asyncio.get_running_loop()
         if busy := [part.busy for part in parts if part.busy is not None]:
             await asyncio.wait(busy, timeout=LEAVING_SECONDS)
-        await asyncio.gather(*(loop.run_in_executor(self._loaders, part.writer.close) for part in parts))
+        await self._loader.close(parts)
 
     async def close(self) -> None:
         """Give everything back at the end of the process."""
@@ -277,4 +238,4 @@ class Partitions:
         if self._leaving is not None:
             await asyncio.wait([self._leaving], timeout=LEAVING_SECONDS)
         self.checkpoints.close()
-        self._loaders.shutdown(wait=False)
+        self._loader.end()

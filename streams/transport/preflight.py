@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient
+from driftloop.schemas.catalogue import TOPICS as CATALOGUE_TOPICS
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Service
 
 CALL_SECONDS_MOST = 10.0
-CATALOGUE_TOPICS = ("monitors", "schemas", "references")
-"""Read by every service, one partition each."""
 APPLY = "`driftloop topics apply` creates and repairs the topics"
 
 

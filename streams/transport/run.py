@@ -15,6 +15,7 @@ from driftloop.streams.transport.app import ServiceApp, build_app
 from driftloop.streams.transport.bring_up import Restorer
 from driftloop.streams.transport.catalogue import KafkaCatalogue
 from driftloop.streams.transport.exits import Exit, leave, log
+from driftloop.streams.transport.loader import Loader
 from driftloop.streams.transport.partitions import Partitions
 from driftloop.streams.transport.preflight import Cluster, check_topics
 from driftloop.streams.transport.repeats import OncePerWhile
@@ -61,7 +62,7 @@ async def _serve(service: Service, settings: Settings, restorer: Restorer, clust
     told_to_stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, told_to_stop.set)
-    partitions = Partitions(restorer, lambda: cluster.topic_ids(restorer.sources))
+    partitions = Partitions(Loader(restorer, lambda: cluster.topic_ids(restorer.sources)))
     app = build_app(service, settings, partitions)
     over = threading.Event()
     beats = _Beats(partitions)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,3 +92,12 @@ def test_an_operators_reset_is_said_aloud(caplog: pytest.LogCaptureFixture) -> N
 def test_a_commit_ahead_of_the_state_is_said_aloud(caplog: pytest.LogCaptureFixture) -> None:
     _, text = told(Committed(50, COMMIT_MARK), 41, caplog)
     assert "committed offset 50 is ahead of the state's 42" in text
+
+
+def test_a_worker_loads_nothing_heavy() -> None:
+    """Its resident memory is mostly its imports."""
+    program = "import sys, driftloop.streams.transport.run; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"river", "scipy", "pandas", "sklearn", "matplotlib"} & set(loaded)

@@ -1,0 +1,72 @@
+"""The blocking work of a partition's life (restoring, closing), done in threads; a broker's absence is waited out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from confluent_kafka import KafkaException
+from driftloop.schemas.errors import ConfigError, Unavailable
+from driftloop.streams.fold import PartitionFold
+from driftloop.streams.transport.bring_up import Restored, Restorer, SourceLost, exit_for
+from driftloop.streams.transport.exits import leave, log
+from driftloop.streams.transport.header import StateHeader
+from driftloop.streams.transport.partition import Partition
+from driftloop.streams.transport.writer import WriteEnded
+
+LOADERS = 12
+
+
+class Loader:
+    """``expected``: the header that a state must have, with the topic ids as last learnt."""
+
+    def __init__(self, restorer: Restorer, topic_ids: Callable[[], dict[str, str]]) -> None:
+        self._restorer = restorer
+        self._topic_ids = topic_ids
+        self._pool = ThreadPoolExecutor(LOADERS, "load")
+        self.sources = restorer.sources
+        self.expected: StateHeader = restorer.expected_header({})
+
+    def new_partition(self, number: int) -> Partition:
+        """Assigned, nothing done yet."""
+        return Partition(number, self.sources, self._restorer.writer(number))
+
+    async def learn_topic_ids(self, parts: Iterable[Partition]) -> None:
+        """Ask the cluster anew: a topic may have been created anew since the last assignment."""
+        loop = asyncio.get_running_loop()
+        while not all(part.gone for part in parts):
+            try:
+                ids = await loop.run_in_executor(self._pool, self._topic_ids)
+            except Unavailable as error:
+                log.warning("%s", error.message)
+            else:
+                self.expected = self._restorer.expected_header(ids)
+                return
+
+    async def restored(self, part: Partition) -> tuple[Restored, PartitionFold] | None:
+        """None: the partition is gone meanwhile. A broker that is away is waited for: nobody else could do better."""
+        loop = asyncio.get_running_loop()
+        ids = self.expected.topic_ids
+        while not part.gone:
+            try:
+                found = await loop.run_in_executor(
+                    self._pool, self._restorer.restore, part.number, part.writer, ids, lambda: not part.gone
+                )
+                return found, self._restorer.make_fold(part.number, found.state)
+            except Unavailable as error:
+                log.warning("%s", error.message)
+                await self.close([part])
+            except (WriteEnded, SourceLost, ConfigError, KafkaException) as error:
+                if not part.gone:
+                    leave(exit_for(error), str(error))
+        return None
+
+    async def close(self, parts: Iterable[Partition]) -> None:
+        """Close their producers."""
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(loop.run_in_executor(self._pool, part.writer.close) for part in parts))
+
+    def end(self) -> None:
+        """No more work."""
+        self._pool.shutdown(wait=False)
