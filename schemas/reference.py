@@ -22,7 +22,6 @@ from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import OffsetRange
 from driftloop.schemas.specification import CATEGORIES_MOST, Feature, MonitorSpecification, numeric_codes
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 NUMERIC_BINS = 16
 """Quantile bins of a numeric feature: 16 were enough for every shift we measured (notes/detectors.md, section 3)."""
@@ -184,6 +183,8 @@ def upper_bound(values: NDArray[np.float64], day: NDArray[np.float64]) -> tuple[
     units = int(unit.max()) + 1
     if units == 1:
         return mean, mean
+    from scipy.special import stdtrit  # 15 MB resident, and the stream workers never get here
+
     excess = np.bincount(unit, weights=values - mean)
     error = math.sqrt(units / (units - 1) * float(excess @ excess)) / len(values)
     return mean, mean + float(stdtrit(units - 1, CONFIDENCE)) * error
