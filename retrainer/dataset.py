@@ -64,10 +64,9 @@ class Origin:
         return Origin(self.partition[rows], self.prediction_offset[rows], self.truth_offset[rows], self.id_hash[rows])
 
 
-def in_order(dataset: Dataset, origin: Origin) -> tuple[Dataset, Origin]:
-    """Rows by (event time, partition, offset)."""
-    order = np.lexsort((origin.prediction_offset, origin.partition, dataset.event_time))
-    return dataset.take(order), origin.take(order)
+def order_of(event_time: Array, partition: Array, offset: Array) -> npt.NDArray[np.int64]:
+    """Positions that put rows in the one order: event time, partition, offset of the prediction."""
+    return np.lexsort((offset, partition, event_time))
 
 
 def sampled(id_hash: npt.NDArray[np.uint64], rows_most: int, seed: int) -> npt.NDArray[np.int64]:

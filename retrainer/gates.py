@@ -4,7 +4,7 @@ Both models score the same rows, which neither was fitted on: the candidate beca
 ``holdout_seconds`` out, the champion because its score is the one it gave live, read back from its own predictions.
 
     d_i = loss_candidate(i) - loss_champion(i)          log loss in nats, clipped as in the windows (schemas/bins.py)
-    D_j = mean of d_i over the rows of UTC day j        j = 1..n
+    D_j = mean of d_i over the rows of day j            j = 1..n, 24 hours each, back from the last row
     mean ± t(.975, n - 1) · sd(D) / sqrt(n)             95 % interval of the mean daily difference
 
 Rows of one day share its weather and its traffic: an interval over rows would be far too narrow (notes/flights.md,
@@ -88,10 +88,13 @@ def first_model(labels: npt.NDArray[np.int8], candidate: Floats) -> Verdict:
 
 
 def daily_interval(differences: Floats, event_time: Floats) -> Interval:
-    """The mean over UTC days of the daily mean difference, every day with the same weight."""
+    """The mean over days of the daily mean difference, every day with the same weight.
+
+    Days are counted back from the last row: by the calendar the first and the last would be stubs of a few rows.
+    """
     if not len(differences):
         return Interval(math.nan, math.nan, math.nan, 0)
-    _, day = np.unique(np.floor(event_time / DAY_SECONDS), return_inverse=True)
+    _, day = np.unique((event_time.max() - event_time) // DAY_SECONDS, return_inverse=True)
     daily = np.bincount(day, differences) / np.bincount(day)
     days = len(daily)
     mean = float(daily.mean())

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from driftloop.retrainer.dataset import Dataset, Origin, in_order
+from driftloop.retrainer.dataset import Dataset, Origin, order_of
 from driftloop.schemas.columns import Marker, read_predictions, read_truths
 from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.specification import MonitorSpecification
@@ -108,7 +108,7 @@ class Columns:
             truths = self._halves.get(("ground-truth", partition))
             if topic == "predictions" and predictions.columns and truths and truths.columns:
                 parts.append(self._joined(partition, predictions, truths, tails, as_of))
-        return in_order(*self._dataset(parts, tails.known))
+        return self._dataset(parts or [self._nothing()], tails.known)
 
     def _joined(
         self, partition: int, predictions: Half, truths: Half, tails: TailNumbers, as_of: float
@@ -140,8 +140,9 @@ class Columns:
         }
 
     def _dataset(self, parts: list[dict[str, Array]], tails: list[Tail]) -> tuple[Dataset, Origin]:
-        parts = parts or [self._nothing()]
         whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        order = order_of(whole["event_time"], whole["partition"], whole["prediction_offset"])
+        whole = {name: column[order] for name, column in whole.items()}
         tail = whole["tail"]
         numeric = {f.name: whole["numeric"][:, j] for j, f in enumerate(self._specification.numeric)}
         texts = {

@@ -5,6 +5,7 @@ offset ranges of predictions and ground truth -> batches by partition -> columns
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -25,6 +26,7 @@ BATCH_RECORDS = 20_000
 CALL_SECONDS_MOST = 10.0
 QUIET: dict[str, Any] = {"log_level": 0, "error_cb": lambda _error: None}
 """What matters comes back as an exception; librdkafka would print the rest to stderr."""
+NO_LEADER_YET = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 SILENCE_SECONDS_MOST = 30.0
 """Without a record for so long, the cluster is taken for gone."""
 
@@ -35,8 +37,7 @@ def log_ends(settings: Settings) -> tuple[OffsetRange, ...]:
         found = []
         for short in SOURCES:
             for partition in partitions_of(consumer, settings.topic(short)):
-                at = TopicPartition(settings.topic(short), partition)
-                low, high = consumer.get_watermark_offsets(at, CALL_SECONDS_MOST)
+                low, high = marks(consumer, settings.topic(short), partition)
                 found.append(OffsetRange(short, partition, low, high - 1))
         return tuple(found)
 
@@ -47,7 +48,7 @@ def read_topic(settings: Settings, short: str) -> list[Message]:
         topic = settings.topic(short)
         ranges = []
         for partition in partitions_of(consumer, topic):
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), CALL_SECONDS_MOST)
+            low, high = marks(consumer, topic, partition)
             ranges.append(OffsetRange(short, partition, low, high - 1))
         return [message for _, run in runs(consumer, settings, ranges) for message in run]
 
@@ -73,11 +74,10 @@ def read_rows(
 
 def check_retention(consumer: Consumer, settings: Settings, ends: Sequence[OffsetRange]) -> None:
     for one in ends:
-        at = TopicPartition(settings.topic(one.topic), one.partition)
-        low, _ = consumer.get_watermark_offsets(at, CALL_SECONDS_MOST)
+        low, _ = marks(consumer, settings.topic(one.topic), one.partition)
         if low > one.first and one.last >= one.first:
             raise Unavailable(
-                f"{at.topic}[{at.partition}] begins at offset {low} now, the run started from {one.first}",
+                f"{one.topic}[{one.partition}] begins at offset {low} now, the run started from {one.first}",
                 "retention is shorter than a run takes to be repeated: raise it on this topic",
             )
 
@@ -144,6 +144,19 @@ def records_of(one: OffsetRange, run: list[Message]) -> Records:
         list(map(Message.value, run)),
         [timestamp for _, timestamp in map(Message.timestamp, run)],
     )
+
+
+def marks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """First offset of a partition and the one behind its last. A topic just created has no leader for a moment."""
+    deadline = time.monotonic() + CALL_SECONDS_MOST
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), CALL_SECONDS_MOST)
+            return low, high
+        except KafkaException as error:
+            if error.args[0].code() not in NO_LEADER_YET or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def partitions_of(consumer: Consumer, topic: str) -> list[int]:

@@ -1,9 +1,10 @@
 """The default trainer: a logistic regression of river, fitted in passes over the shuffled rows.
 
-Numeric features are standardised, a missing one is left out of the row (so it weighs like the mean) and has an
-indicator of its own; categories are one-hot, unseen ones weigh nothing. 60 µs a row and pass; the pickle has some kB.
-On 40,000 rows of a true logistic model with 10 numeric and 3 categorical features: log loss .394 where scikit-learn's
-exact fit has .391.
+Numeric features are standardised; a missing one weighs like the mean and has an indicator of its own. Categories are
+one-hot, unseen ones weigh nothing. The pickle has some kB.
+
+Measured on a true logistic model with 10 numeric and 3 categorical features (60 levels), log loss on 10,000 other
+rows: fitted on 40,000 rows .395, on 1,500 rows .416; scikit-learn's exact fits .391 and .413. 60 µs a row and pass.
 """
 
 from __future__ import annotations
@@ -27,22 +28,36 @@ PASSES = (2, 20)
 
 @dataclass(frozen=True, slots=True)
 class RiverPredictor:
-    """A fitted river pipeline behind the Predictor protocol. 10-20 µs a row."""
+    """River's scaler and classifier behind the Predictor protocol."""
 
-    pipeline: Any
+    scaler: Any
+    classifier: Any
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
 
     def predict_score(self, columns: Columns) -> npt.NDArray[np.float64]:
         rows = rows_of(columns, self.numeric, self.categorical)
-        return np.array([self.pipeline.predict_proba_one(row).get(True, 0.0) for row in rows], dtype=np.float64)
+        scores = [self.classifier.predict_proba_one(self._features(*row)).get(True, 0.5) for row in rows]
+        return np.array(scores, dtype=np.float64)
+
+    def learn(self, numbers: dict[str, float], marks: dict[str, float], label: bool) -> None:
+        """One row, in place; only ``train`` calls this."""
+        self.scaler.learn_one(numbers)
+        self.classifier.learn_one(self._features(numbers, marks), label)
+
+    def _features(self, numbers: dict[str, float], marks: dict[str, float]) -> dict[str, float]:
+        scaled: dict[str, float] = self.scaler.transform_one(numbers)
+        return scaled | marks
 
 
 def train(dataset: Dataset, seed: int) -> RiverPredictor:
     """Deterministic in dataset and seed; the seed shuffles."""
+    from river import linear_model, optim, preprocessing
+
     numeric = tuple(name for name, column in dataset.columns.items() if column.dtype != object)
     categorical = tuple(name for name in dataset.columns if name not in numeric)
-    pipeline = make_pipeline(numeric, categorical)
+    classifier = linear_model.LogisticRegression(optimizer=optim.SGD(LEARNING_RATE))
+    model = RiverPredictor(preprocessing.StandardScaler(), classifier, numeric, categorical)
     rows = list(rows_of(dataset.columns, numeric, categorical))
     labels = (dataset.labels == 1).tolist()
     rng = random.Random(seed)
@@ -50,8 +65,8 @@ def train(dataset: Dataset, seed: int) -> RiverPredictor:
     for _ in range(passes_for(len(rows))):
         rng.shuffle(order)
         for i in order:
-            pipeline.learn_one(rows[i], labels[i])
-    return RiverPredictor(pipeline, numeric, categorical)
+            model.learn(*rows[i], labels[i])
+    return model
 
 
 def passes_for(rows: int) -> int:
@@ -64,40 +79,24 @@ def passes_for(rows: int) -> int:
     return min(most, max(least, STEPS_LEAST // max(rows, 1)))
 
 
-def make_pipeline(numeric: tuple[str, ...], categorical: tuple[str, ...]) -> Any:
-    from river import compose, linear_model, optim, preprocessing
-
-    missing = tuple(map(missing_name, numeric))
-    parts = [compose.Select(*missing)] if missing else []
-    if numeric:
-        parts.append(compose.Select(*numeric) | preprocessing.StandardScaler())
-    if categorical:
-        parts.append(compose.Select(*categorical) | preprocessing.OneHotEncoder())
-    features = parts[0]
-    for part in parts[1:]:
-        features = features + part
-    return features | linear_model.LogisticRegression(optimizer=optim.SGD(LEARNING_RATE))
-
-
 def rows_of(
     columns: Columns, numeric: tuple[str, ...], categorical: tuple[str, ...]
-) -> Iterator[dict[str, float | str]]:
-    """Rows as river takes them: present numbers, an indicator for each that is missing, text for categories."""
-    size = len(next(iter(columns.values())))
-    numbers = [(name, columns[name].tolist()) for name in numeric]
-    texts = [(name, columns[name].tolist()) for name in categorical]
-    for i in range(size):
-        row: dict[str, float | str] = {}
-        for name, values in numbers:
-            value = values[i]
-            if math.isfinite(value):
-                row[name] = value
+) -> Iterator[tuple[dict[str, float], dict[str, float]]]:
+    """Each row as (its finite numbers by feature, a 1 for each category it has and each number it lacks).
+
+    >>> columns = {"age": np.array([30.0, np.nan]), "town": np.array(["Ulm", None], dtype=object)}
+    >>> list(rows_of(columns, ("age",), ("town",)))
+    [({'age': 30.0}, {'town=Ulm': 1.0}), ({}, {'age missing': 1.0, 'town missing': 1.0})]
+    """
+    numbers_of = [(name, columns[name].tolist()) for name in numeric]
+    texts_of = [(name, columns[name].tolist()) for name in categorical]
+    for i in range(len(next(iter(columns.values())))):
+        numbers, marks = {}, {}
+        for name, values in numbers_of:
+            if math.isfinite(values[i]):
+                numbers[name] = values[i]
             else:
-                row[missing_name(name)] = 1.0
-        for name, values in texts:
-            row[name] = "" if values[i] is None else values[i]
-        yield row
-
-
-def missing_name(feature: str) -> str:
-    return f"missing {feature}"
+                marks[f"{name} missing"] = 1.0
+        for name, values in texts_of:
+            marks[f"{name} missing" if values[i] is None else f"{name}={values[i]}"] = 1.0
+        yield numbers, marks

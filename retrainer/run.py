@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -60,9 +61,11 @@ def main() -> int:
 def run(plan: Plan, settings: Settings, specification: MonitorSpecification) -> RunEnded:
     """From the log to a stored model."""
     began = time.monotonic()
-    trainer = load_trainer(specification.retrain.trainer)
-    layouts = layouts_for(settings, specification)
-    dataset, origin = reading.read_rows(settings, plan.ends, specification, layouts, plan.started.as_of)
+    with ThreadPoolExecutor(1) as beside:  # its libraries take a second or two, and reading mostly waits
+        loading = beside.submit(load_trainer, specification.retrain.trainer)
+        layouts = layouts_for(settings, specification)
+        dataset, origin = reading.read_rows(settings, plan.ends, specification, layouts, plan.started.as_of)
+        trainer = loading.result()
     log.info("%d labelled rows read and joined in %.2f s", len(dataset), time.monotonic() - began)
     ended = train_and_prove(plan, specification.retrain, trainer, dataset, origin, Store(settings.artefacts))
     log.info(

@@ -320,6 +320,8 @@ def make_consumer(settings: Settings) -> Consumer:
     return Consumer(
         settings.confluent(
             group_id=settings.group(GROUP),
+            # A fixed member: a restart has its partitions back at once instead of after the session of the dead one.
+            group_instance_id=settings.group(GROUP),
             client_id=settings.group(GROUP),
             isolation_level="read_committed",
             enable_auto_commit=False,

@@ -15,6 +15,9 @@ from driftloop.retrainer.state import DAY_SECONDS, ModelState
 from driftloop.schemas.events import WindowMeasured
 from driftloop.schemas.specification import RetrainPolicy
 
+OUTAGE_WORDS = ("no data", "outage", "lag")
+"""In the reason of an UNKNOWN window: data did not come, or we are behind."""
+
 
 class Finding(NamedTuple):
     """``trigger``: incident, volume or empty; ``obstacle``: what forbids a run, empty where nothing does.
@@ -100,10 +103,14 @@ def find_obstacle(
 
 
 def outage_of(window: WindowMeasured) -> str:
-    """Why this window cannot be judged for lack of data; empty where it can. A model is never fed by an outage."""
-    if window.status != "UNKNOWN":
+    """Why this window cannot be judged for lack of data; empty where it can. A model is never fed by an outage.
+
+    UNKNOWN for want of a reference, or in a thin window, is none: there is data to train on.
+    """
+    reason = window.status_reason
+    if window.status != "UNKNOWN" or (window.predictions and not any(word in reason for word in OUTAGE_WORDS)):
         return ""
-    return f"the window is UNKNOWN: {window.status_reason or 'no reason given'}"
+    return f"the window is UNKNOWN: {reason or 'no data'}"
 
 
 def utc(seconds: float) -> str:

@@ -1,0 +1,214 @@
+"""The service on the real broker: from a planted window to the deployment, and through kill -9 at any moment."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import random
+import signal
+import threading
+
+import numpy as np
+import pytest
+from driftloop.artefacts.keys import trusted_keys
+from driftloop.artefacts.signature import verify
+from driftloop.retrainer import reading
+from driftloop.retrainer.publish import ENDS_HEADER
+from driftloop.retrainer.run import run
+from driftloop.retrainer.runs import Plan, ends_from_bytes
+from driftloop.schemas.codec import decode
+from driftloop.streams.transport.exits import Exit
+
+from .kafka_world import World, process, serving
+from .stories import DAY, T0, command, window
+
+pytestmark = pytest.mark.kafka
+
+
+def test_from_a_window_to_the_deployment(settings) -> None:
+    world = World(settings)
+    world.live(0, 8, "history", "v0")
+    world.live(8, 6, "champion", "v1", seed=2)
+    spec = world.spec.spec
+    with serving(settings):
+        world.say("commands", "loans", command("retrain", day=8))
+        (first,) = world.ended(1)
+        assert (first.kind, first.version, first.trigger) == ("promoted", "v1", "command")
+        world.say("windows", "loans", window(9, labelled=900, spec=spec))
+        declined = world.evaluated(T0 + 9 * DAY)
+        assert (declined.accepted, declined.reason) == (
+            False,
+            "no incident is open; 900 labels of the 1188 that call for a fit",
+        )
+        world.say("windows", "loans", window(14, labelled=1100, incidents=["i1"], spec=spec))
+        _, second = world.ended(2)
+        assert (second.kind, second.version, second.trigger) == ("promoted", "v2", "incident")
+        # A repeat and a revision of the same window start nothing; the next window is evaluated.
+        world.say("windows", "loans", window(14, labelled=9700, incidents=["i2"], spec=spec))
+        world.say("windows", "loans", window(15, labelled=1200, incidents=["i1"], spec=spec))
+        world.evaluated(T0 + 15 * DAY)
+    run = ["started", "trained", "gated", "published", "promoted"]
+    assert world.kinds() == ["evaluated", *run, "evaluated", "evaluated", *run, "evaluated"]
+
+    manifests = world.heard("models")
+    assert [(m.version, m.parent, m.run) for m in manifests] == [("v1", "", first.run), ("v2", "v1", second.run)]
+    assert [(d.champion, d.previous) for d in world.heard("deployments")] == [("v1", ""), ("v2", "v1")]
+    for manifest in manifests:
+        verify(manifest, trusted_keys(settings))
+    gated = [d for d in world.heard("decisions") if d.kind == "gated"][1]
+    assert gated.accepted
+    assert (gated.inputs["held_out_days"], gated.inputs["held_out_rows"]) == (3, 300)
+    assert gated.inputs["champion_log_loss"] > gated.inputs["candidate_log_loss"] + 0.05
+    # Labels known at day 14 and not one more: the last two hours' are still to come.
+    trained = [d for d in world.heard("decisions") if d.kind == "trained"]
+    assert [t.dataset.rows for t in trained] == [8 * 100 - 8, 14 * 100 - 8]
+    model = world.load(manifests[1])
+    columns = {
+        "income": np.array([-2.0, 0.0, 2.0, np.nan]),
+        "debt": np.zeros(4),
+        "region": np.array(["south", "south", "south", None], dtype=object),
+    }
+    low, middle, high, missing = model.predict_score(columns)
+    assert low < 0.15 < middle < 0.75 < high
+    assert 0 < missing < 1
+
+
+def test_the_windows_of_a_training_model_wait_for_the_end_of_its_run(settings) -> None:
+    world = World(settings)
+    world.live(0, 8, "history", "v0")
+    spec = world.spec.spec
+    with serving(settings):
+        world.say("commands", "loans", command("retrain", day=8))
+        world.wait("the start", lambda: "started" in world.kinds())
+        for day in (9, 10, 11):
+            world.say("windows", "loans", window(day, labelled=900, spec=spec))
+        world.say("commands", "loans", command("retrain", day=9))  # a person is answered at once
+        world.evaluated(T0 + 11 * DAY)
+    run = ["trained", "gated", "published", "promoted"]
+    assert world.kinds() == ["evaluated", "started", "evaluated", *run, *["evaluated"] * 3]
+    assert world.heard("decisions")[2].reason == "a run of this model is going on"
+
+
+def kill_until(world, log, rng, done) -> int:
+    """Start the service, kill it with -9 after a random while, again and again, until ``done``; the kills."""
+    for kills in range(12):
+        service = process(world.settings, log)
+        over, left = threading.Event(), rng.uniform(0.5, 4.0) if kills < 4 else 30.0
+        while left > 0 and not done():
+            over.wait(0.1)
+            left -= 0.1
+        finished = done()
+        service.send_signal(signal.SIGKILL)
+        service.wait()
+        if finished:
+            return kills
+    raise AssertionError(log.read_text()[-4000:])
+
+
+def test_kill_at_random_moments_makes_one_run_one_manifest_one_deployment(settings, tmp_path) -> None:
+    """What a kill can hit: start, join, transaction, training, answer, publication, deployment, the next window."""
+    world, rng = World(settings), random.Random(1)
+    world.live(0, 8, "history", "v0")
+    world.live(8, 6, "champion", "v1", seed=2)
+    world.say("commands", "loans", command("retrain", day=8))
+    kills = kill_until(world, tmp_path / "log", rng, lambda: "promoted" in world.kinds())
+    for day in range(9, 18):
+        incidents = ["i1"] if day == 14 else []
+        world.say("windows", "loans", window(day, labelled=800 + 10 * day, incidents=incidents, spec=world.spec.spec))
+
+    def last_is_evaluated() -> bool:
+        return any(d.kind == "evaluated" and d.as_of == T0 + 17 * DAY for d in world.heard("decisions"))
+
+    kills += kill_until(world, tmp_path / "log", rng, last_is_evaluated)
+    decisions = world.heard("decisions")
+    runs = [d.run for d in decisions if d.kind == "started"]
+    assert len(runs) == len(set(runs)) == 2
+    for kind in ("trained", "gated", "published", "promoted"):
+        assert [d.run for d in decisions if d.kind == kind] == runs
+    assert [d.as_of for d in decisions if d.kind == "evaluated"] == [T0 + day * DAY for day in range(8, 18)]
+    assert [(m.version, m.run) for m in world.heard("models")] == [("v1", runs[0]), ("v2", runs[1])]
+    assert [d.champion for d in world.heard("deployments")] == ["v1", "v2"]
+    for manifest in world.heard("models"):
+        world.load(manifest)
+    assert kills > 0
+
+
+def test_sigterm_stops_the_training_and_the_next_start_goes_on_with_it(settings, tmp_path) -> None:
+    world = World(settings)
+    world.live(0, 8, "history", "v0")
+    world.say("commands", "loans", command("retrain", day=8))
+    service = process(settings, tmp_path / "log")
+    runs = settings.state_folder / "retrainer" / "runs"
+    world.wait("the training process", lambda: list(runs.glob("*/log.txt")))
+    service.send_signal(signal.SIGTERM)
+    assert service.wait(15) == 0
+    assert world.kinds() == ["evaluated", "started"]
+    with serving(settings):
+        (end,) = world.ended(1)
+    assert end.kind == "promoted"
+    assert len(list(runs.iterdir())) == 1
+
+
+def plan_on_record(world, folder) -> Plan:
+    """What a service on another machine would read of the run in progress."""
+    messages = reading.read_topic(world.settings, "decisions")
+    found = next(m for m in messages if decode(m.value()).kind == "started")
+    ends = ends_from_bytes(dict(found.headers())[ENDS_HEADER])
+    return Plan(decode(found.value()), world.spec.to_json(), ends, str(folder))
+
+
+def test_the_same_run_elsewhere_and_later_gives_the_same_artefact(settings, tmp_path) -> None:
+    world = World(settings)
+    world.live(0, 8, "history", "v0")
+    world.say("commands", "loans", command("retrain", day=8))
+    service = process(settings, tmp_path / "log")
+    world.wait("the start", lambda: "started" in world.kinds())
+    service.send_signal(signal.SIGKILL)
+    service.wait()
+    found = set()
+    for name in ("first", "second"):
+        elsewhere = dataclasses.replace(settings, state_folder=tmp_path / name)
+        ended = run(plan_on_record(world, tmp_path), elsewhere, world.spec)
+        found.add((ended.artefact.sha256, ended.dataset.sha256, ended.dataset.rows, ended.dataset.offsets))
+        world.live(7, 2, "champion", "v1", seed=2)  # among the records behind the end, some as old as the run's own
+    assert len(found) == 1
+
+
+def test_a_second_retrainer_fences_the_first(settings, tmp_path) -> None:
+    world = World(settings)
+    first = process(settings, tmp_path / "first")
+    world.say("windows", "loans", window(1, spec=world.spec.spec))
+    world.evaluated(T0 + DAY)
+    with serving(settings):
+        days = itertools.count(2)
+
+        def gone() -> bool:
+            """The first leaves when it has something to write: any partition may be its own."""
+            day = next(days)
+            world.say("windows", f"key {day}", window(day, spec=world.spec.spec))
+            return first.poll() is not None
+
+        world.wait("the end of the first", gone)
+        world.say("windows", "loans", window(9999, spec=world.spec.spec))
+        world.evaluated(T0 + 9999 * DAY)
+    assert first.returncode == Exit.FENCED
+    assert "another retrainer" in (tmp_path / "first").read_text()
+    evaluated = [d.as_of for d in world.heard("decisions")]
+    assert evaluated == sorted(set(evaluated))
+
+
+def test_a_bad_record_is_a_dead_letter_and_a_foreign_command_is_not_ours(settings) -> None:
+    world = World(settings)
+    with serving(settings):
+        world.producer.produce(settings.topic("windows"), b"\xc3\x01nonsense", b"loans")
+        world.say("commands", "loans", command("silence"))
+        world.say("commands", "loans", dataclasses.replace(command("retrain"), model="nobody's"))
+        world.say("windows", "loans", window(1, spec="0" * 16))
+        world.say("windows", "loans", window(2, spec=world.spec.spec))
+        world.evaluated(T0 + 2 * DAY)
+        letters = world.wait("the dead letter", lambda: reading.read_topic(settings, "dead-letter"))
+    headers = dict(letters[0].headers())
+    assert letters[0].value() == b"\xc3\x01nonsense"
+    assert headers["__connect.errors.topic"].decode() == settings.topic("windows")
+    assert headers["driftloop.reason"] in (b"unknown-schema", b"truncated", b"unknown-framing")
+    assert world.kinds() == ["evaluated"]
