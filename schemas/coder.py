@@ -60,7 +60,7 @@ class Coder:
 
     def _cells(self, rows: NDArray[np.float64], features: slice = slice(None)) -> NDArray[np.int64]:
         """Index into ``_below`` of each value. fmax makes 0 of NaN, for casting NaN to an integer is undefined."""
-        with np.errstate(over="ignore", invalid="ignore"):  # infinities, and a scale of 0 times one
+        with np.errstate(all="ignore"):  # infinities, a scale of 0 times one, and what is next to nothing
             cells = rows - self._low[features]
             cells *= self._scale[features]
         np.fmax(cells, 0.0, out=cells)
