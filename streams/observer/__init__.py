@@ -5,11 +5,11 @@
 **What the judge gets**, on the panes topic:
 
 ``Pane`` kind ``features``, bucket -1: all accepted predictions of (version, role, spec, pane).
-    counts      predictions; missing:<feature>, unseen:<feature> and unscored where above zero
+    counts      predictions; missing:<feature> and unseen:<feature> where above zero
     histograms  score (bins.SCORE_EDGES), predicted (0, 1, 2 unknown), feature:<name> (where the spec has bins)
 ``Pane`` kind ``labels``, bucket k: the pairs of that pane whose label delay fell into (edge[k-1], edge[k]].
-    counts      pairs; labelled (those whose label is a class); errors; unlabelled = pairs - labelled; unscored:
-                labelled, but without a usable score: not in the sums and histograms of scores and losses
+    counts      pairs; labelled (those whose label is a class: they alone are in the sums of losses and in
+                score_by_label and loss); errors; unlabelled = pairs - labelled
     sums        log_loss, log_loss_squared (nats, nats squared), brier, delay_seconds
     histograms  confusion (label code * 3 + predicted code, 2: unknown), score_by_label:0, score_by_label:1,
                 loss (bins.LOSS_EDGES), delay (the bucket's own number)

@@ -28,6 +28,7 @@ NAMES = (
 )
 """A challenger predicts beside the champion on the same id: its rows have names of their own, so that without them
 predictions = labelled + unlabelled + never labelled + those that wait still."""
+CHALLENGER = "_challenger"
 _AT = {name: i for i, name in enumerate(NAMES)}
 
 
@@ -40,11 +41,13 @@ class Counters:
 
     def add(self, name: str, due: NDArray[np.float64]) -> None:
         """One event at each of these instants."""
-        if not len(due):
-            return
-        at = _AT[name]
         for instant, count in Counter(due.tolist()).items():
-            self.pending.setdefault(instant, [0] * len(NAMES))[at] += count
+            self.gain(name, instant, count)
+
+    def gain(self, name: str, due: float, count: int) -> None:
+        """``count`` events at one instant."""
+        if count:
+            self.pending.setdefault(due, [0] * len(NAMES))[_AT[name]] += count
 
     def take_due(self, watermark: float) -> list[tuple[float, dict[str, int]]]:
         """(instant, totals above zero as of then) of the instants at or before the watermark, ascending."""

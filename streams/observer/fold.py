@@ -29,6 +29,9 @@ ROWS_MOST = 1_000_000
 """Rows of predictions and truths that one partition remembers, at about 100 bytes each. Beyond it the segment with
 the oldest rows is dropped; those of its rows that were still waiting are counted as ``overflow``, and what was to
 meet them later is an orphan. Within the bound numbers are exact."""
+ROWS_GATHERED_MOST = 8_192
+"""Rows are folded when so many are there, at the latest at the checkpoint: many small batches of many models cost few
+folds."""
 _CLOCK = key_of("clock")
 
 
@@ -46,6 +49,7 @@ class ObserverFold:
         self._told_until: dict[Clock, float] = {}
         self._outputs: list[Output] = []
         self._touched = False
+        self._gathered = 0
         records = dict(state)
         if _CLOCK in records:
             self._restore_clock(records.pop(_CLOCK))
@@ -81,12 +85,15 @@ class ObserverFold:
             for known, where in truths.models:
                 self._model(known, where, records.topic).observed(known, where)
             self._passed(source, records, truths.greatest, truths.dead_letters)
-        self._bound()
+        self._gathered += len(records)
+        if self._gathered >= ROWS_GATHERED_MOST:
+            self._drain()
 
     def collect(self) -> Changes:
         if not self._touched:
             return Changes({}, [])
         self._touched = False
+        self._drain()
         outputs, self._outputs = self._outputs, []
         topic = self.context.topic("panes")
         state: dict[bytes, bytes | None] = {}
@@ -127,8 +134,11 @@ class ObserverFold:
         self._offsets[source] = records.offsets[-1]
         self._outputs += dead_letters
 
-    def _bound(self) -> None:
-        """Drop the oldest segments while too many rows are remembered."""
+    def _drain(self) -> None:
+        """Fold what the models have gathered; drop the oldest segments while too many rows are remembered."""
+        self._gathered = 0
+        for model in self.models.values():
+            model.drain()
         stores = [(model, i, rows) for model in self.models.values() for i, rows in enumerate(model.stores())]
         while sum(len(rows) for _, _, rows in stores) > self.rows_most:
             model, i, _ = min(stores, key=lambda store: store[2].oldest)

@@ -17,8 +17,8 @@ _DELETED = -2
 _SLOTS_LEAST = 256
 _WINDOW = np.arange(8)
 _MANY = 2_000
-"""Up to so many keys a window of slots is looked at in one step, for a step costs as much as a hundred slots; above it
-one slot a step, which touches less memory."""
+"""Up to so many keys a window of slots is looked at in one step, for a step costs as much as a hundred slots; above
+it one slot a step, which touches less memory."""
 _NONE = np.empty(0, np.int64)
 
 

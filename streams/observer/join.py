@@ -156,8 +156,8 @@ class Join:
         """Close what can find no other half any more; ``watermark``: the lesser of the two topics'. Then forget
         what no record to come can ask for: the settled rows' columns must be read before ``forget``."""
         horizon = self.terms.horizon_seconds
-        never = self.predictions.close_before(horizon, watermark)
-        truths = self.truths.close_before(horizon, watermark)
+        never = self.predictions.overdue(horizon, watermark)
+        truths = self.truths.overdue(horizon, watermark)
         missed = self.truths.status[truths] == LATE
         self.predictions.mark(never, CLOSED)
         self.truths.mark(truths, CLOSED)

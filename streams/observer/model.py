@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from driftloop.schemas.batch import PredictionColumns, TruthColumns
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.observer.counters import Counters
+from driftloop.streams.observer.counters import CHALLENGER, Counters
 from driftloop.streams.observer.index import Hashes, Slots
 from driftloop.streams.observer.join import (
     ACCEPTED,
@@ -35,8 +35,6 @@ from driftloop.streams.observer.table import Added
 from driftloop.streams.observer.time import Clock
 from numpy.typing import NDArray
 
-ROWS_GATHERED_MOST = 8_192
-"""Rows are folded when so many are there, at the latest at the checkpoint."""
 ACTIVATIONS_KEPT = 100
 PAYLOAD = {"specs": "<i2", "scores": "<f8", "predicted": "i1"}
 LABELS = LabelSketch()
@@ -103,7 +101,6 @@ class ModelFold:
         """(specification, topic, offset) from which each was applied here, the last few."""
         self._predictions: list[Gathered] = []
         self._truths: list[Truths] = []
-        self._gathered = 0
 
     @property
     def edition(self) -> Edition:
@@ -127,18 +124,15 @@ class ModelFold:
         before = where.greatest_before - self.clock.disorder_seconds
         batch = Predictions(where.ids, columns.event_time, before, where.offsets, seats)
         self._predictions.append(Gathered(batch, columns.score, predicted, columns.numeric, categories))
-        self._gather(len(where.ids))
 
     def observed(self, columns: TruthColumns, where: Where) -> None:
         before = where.greatest_before - self.clock.disorder_seconds
         self._truths.append(Truths(where.ids, columns.event_time, before, where.offsets, columns.code))
-        self._gather(len(where.ids))
 
     def drain(self) -> None:
         """Join and fold what has been gathered. Which topic goes first makes no difference (join.py)."""
-        if not self._gathered:
-            return
-        self._gathered, self.changed = 0, True
+        if self._predictions or self._truths:
+            self.changed = True
         if self._predictions:
             self._fold_predictions(_together(self._predictions))
             self._predictions.clear()
@@ -163,6 +157,8 @@ class ModelFold:
                 told += [Told(due.due, edition, panes, due) for due in panes.take_due(until)]
                 panes.close(until, max(edition.spec.horizon_seconds, self.join.terms.horizon_seconds))
         told.sort(key=lambda t: t.due)  # stable: within an instant by edition, kind and key
+        for one in told:
+            self._count_told(one)
         self._retire()
         return told
 
@@ -178,11 +174,6 @@ class ModelFold:
         self.counters.add("overflow", np.repeat(due, rows.open_rows(oldest)))
         rows.drop(oldest)
         self.changed = True
-
-    def _gather(self, rows: int) -> None:
-        self._gathered += rows
-        if self._gathered >= ROWS_GATHERED_MOST:
-            self.drain()
 
     def _fold_predictions(self, new: Gathered) -> None:
         batch, edition = new.batch, self.edition
@@ -204,7 +195,6 @@ class ModelFold:
         due = self.clock.due(instants, before)
         place = Place(seats.astype(np.int64), np.full(len(times), -1), panes, instants, due)
         edition.features.fold(place, Added(columns, np.empty((len(times), 0), np.int64), offsets, None))
-        self._count_seats("predictions", seats, due)
         self._fold_pairs(taken)
 
     def _fold_pairs(self, taken: Taken) -> None:
@@ -227,8 +217,6 @@ class ModelFold:
         columns, sums = LABELS.columns(p["scores"], p["predicted"].astype(np.int64), label, delay)
         place = Place(p["seats"].astype(np.int64), buckets, panes, instants, due)
         edition.labels.fold(place, Added(columns, sums, p["offsets"], t["offsets"]))
-        for name, rows in (("labelled", label >= 0), ("unlabelled", label < 0)):
-            self._count_seats(name, p["seats"][rows], due[rows])
 
     def _count(self, taken: Taken, before: Times) -> None:
         """Rows that were not accepted: known of as soon as their own topic has passed them."""
@@ -239,7 +227,9 @@ class ModelFold:
     def _settle(self, watermark: float) -> None:
         settled = self.join.settle(watermark)
         never, known = settled.never_labelled, self.join.predictions
-        self._count_seats("never_labelled", known.columns["seats"][never], self._over(known, never))
+        challengers = self.seats.challengers[known.columns["seats"][never]]
+        self.counters.add("never_labelled", self._over(known, never[~challengers]))
+        self.counters.add(f"never_labelled{CHALLENGER}", self._over(known, never[challengers]))
         self.counters.add("orphans", self._over(self.join.truths, settled.orphans))
         self.counters.add("too_late", self._over(self.join.truths, settled.too_late))
         self.changed |= any(map(len, settled))
@@ -252,13 +242,16 @@ class ModelFold:
         over = rows.columns["times"][slots] + self.join.terms.horizon_seconds
         return self.clock.next_instants(np.maximum(over, rows.columns["before"][slots]))
 
-    def _count_seats(self, name: str, seats: NDArray[np.integer], due: Times) -> None:
-        """Count rows of predictions, those of challengers apart."""
-        challengers = self.seats.challengers[seats]
-        if challengers.any():
-            self.counters.add(f"{name}_challenger", due[challengers])
-            due = due[~challengers]
-        self.counters.add(name, due)
+    def _count_told(self, told: Told) -> None:
+        """What a pane tells anew of is known of from its instant on."""
+        self.changed = True
+        suffix = CHALLENGER if self.seats.challengers[told.pane.key.seat] else ""
+        rows, labelled = told.pane.gained
+        if told.panes.kind == "features":
+            self.counters.gain(f"predictions{suffix}", told.due, rows)
+        else:
+            self.counters.gain(f"labelled{suffix}", told.due, labelled)
+            self.counters.gain(f"unlabelled{suffix}", told.due, rows - labelled)
 
     def _retire(self) -> None:
         """Forget former specifications by which nothing here was folded any more."""

@@ -31,12 +31,14 @@ class PaneKey(NamedTuple):
 
 
 class Due(NamedTuple):
-    """A pane to be told: its total at the instant ``due``."""
+    """A pane to be told: its total at the instant ``due``; ``gained``: what its first two columns (rows; of labels:
+    pairs, labelled) have gained since it was last told."""
 
     due: float
     key: PaneKey
     revision: int
     total: Sums
+    gained: tuple[int, int]
 
 
 @dataclass(slots=True)
@@ -88,11 +90,12 @@ class Panes:
             for key in sorted(self._by_due.pop(due)):
                 pane = self.panes[key]
                 row = pane.parts.pop(due)
+                gained = self._table.first_two(row)
                 pane.total = self._table.read(row, pane.total)
                 self._table.release(row)
                 pane.revision += 1
                 self.changed.add(key)
-                yield Due(due, key, pane.revision, pane.total)
+                yield Due(due, key, pane.revision, pane.total, gained)
 
     def close(self, watermark: float, horizon_seconds: float) -> None:
         """Drop the panes for which nothing can come any more, once all of them has been told."""

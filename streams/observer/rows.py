@@ -101,9 +101,8 @@ class Rows:
         for chunk in set(chunks.tolist()) if len(chunks) < FEW else np.unique(chunks).tolist():
             self._by_chunk[chunk].status_changed = True
 
-    def close_before(self, seconds: float, watermark: float) -> Slots:
-        """Close all open rows with time + seconds below ``watermark`` that came before it stood there; their slots,
-        and their status stays as it was for the caller to see until ``mark``."""
+    def overdue(self, seconds: float, watermark: float) -> Slots:
+        """Slots of all open rows with time + seconds, and their arrival, below ``watermark``: to be marked CLOSED."""
         found = [
             self._open_before(segment, seconds, watermark)
             for segment in self.segments.values()

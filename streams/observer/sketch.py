@@ -61,7 +61,6 @@ class FeatureSketch:
         self.layout = Layout(
             [
                 ("predictions", 1, True),
-                ("unscored", 1, True),
                 ("predicted", 3, False),
                 ("score", bins.SCORE_BINS, False),
                 *per_feature,
@@ -81,10 +80,9 @@ class FeatureSketch:
         the specification has no bins, they are -1 and 0 for missing and there."""
         at, rows = self.layout.at, len(score)
         found = np.empty((rows, 3 + len(self._firsts)), np.int64)
-        scored = (score >= 0) & (score <= 1)
         found[:, 0] = at["predictions"]
         found[:, 1] = at["predicted"] + predicted
-        found[:, 2] = np.where(scored, at["score"] + bins.score_codes(score), at["unscored"])
+        found[:, 2] = at["score"] + bins.score_codes(score)
         split = 3 + numeric.shape[1]
         if self.spec.has_bins:
             found[:, 3:split] = numeric_codes(numeric, self.spec)
@@ -114,7 +112,6 @@ class LabelSketch:
                 ("pairs", 1, True),
                 ("labelled", 1, True),
                 ("errors", 1, True),
-                ("unscored", 1, True),
                 ("confusion", 9, False),
                 ("score_by_label:0", bins.SCORE_BINS, False),
                 ("score_by_label:1", bins.SCORE_BINS, False),
@@ -128,23 +125,20 @@ class LabelSketch:
         """(int64[n, M] columns raised by one, int64[n, 4] what is added to SUMS in their units)."""
         at, sink = self.layout.at, self.layout.sink
         known = label >= 0
-        usable = known & (score >= 0) & (score <= 1)
         wrong = known & (predicted != UNKNOWN) & (predicted != label)
-        safe = np.where(usable, score, 0.5)
-        loss = bins.log_loss(safe, label)
-        found = np.empty((len(score), 7), np.int64)
+        loss = bins.log_loss(score, label)
+        found = np.empty((len(score), 6), np.int64)
         found[:, 0] = at["pairs"]
         found[:, 1] = np.where(known, at["labelled"], sink)
         found[:, 2] = np.where(wrong, at["errors"], sink)
         found[:, 3] = at["confusion"] + np.where(known, label, UNKNOWN) * 3 + predicted
-        by_label = np.where(label == 1, at["score_by_label:1"], at["score_by_label:0"]) + bins.score_codes(safe)
-        found[:, 4] = np.where(usable, by_label, sink)
-        found[:, 5] = np.where(usable, at["loss"] + bins.loss_codes(loss), sink)
-        found[:, 6] = np.where(known & ~usable, at["unscored"], sink)
+        by_label = np.where(label == 1, at["score_by_label:1"], at["score_by_label:0"]) + bins.score_codes(score)
+        found[:, 4] = np.where(known, by_label, sink)
+        found[:, 5] = np.where(known, at["loss"] + bins.loss_codes(loss), sink)
         sums = np.empty((len(score), 4))
         sums[:, 0] = loss / LOSS_UNIT
         sums[:, 1] = loss * loss / SQUARE_UNIT
-        sums[:, 2] = (safe - label) ** 2 / LOSS_UNIT
-        sums[:, :3] *= usable[:, None]
+        sums[:, 2] = (score - label) ** 2 / LOSS_UNIT
+        sums[:, :3] *= known[:, None]
         sums[:, 3] = delay / DELAY_UNIT
         return found, np.rint(sums).astype(np.int64)

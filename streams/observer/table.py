@@ -86,6 +86,11 @@ class Table:
         columns = np.flatnonzero(counts)
         return Sums(columns.astype(np.int32), counts[columns], tuple(sums), span)
 
+    def first_two(self, row: int) -> tuple[int, int]:
+        """The first two columns of a row."""
+        first, second = self._counts[row, :2].tolist()
+        return first, second
+
     def write(self, sums: Sums) -> int:
         """A new row that holds ``sums``."""
         row = self.take()

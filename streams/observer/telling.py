@@ -76,7 +76,7 @@ def pane_output(topic: str, pane: Pane) -> Output:
 def progress_outputs(topic: str, progress: Progress) -> list[Output]:
     """The record of a Progress, once for each partition of the panes topic."""
     p = progress
-    name = event_id("progress", p.partition, p.predictions_offset, p.truths_offset)
+    name = event_id("progress", p.partition, p.predictions_offset, p.truths_offset, p.caught_up)
     least = min(p.predictions_watermark, p.truths_watermark)
     headers = tuple(cloud_event_headers("Progress", name, SERVICE, least))
     value = encode(p)

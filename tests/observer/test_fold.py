@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
-from driftloop.schemas.codec import decode
-from driftloop.schemas.events import Pane, Progress
+from driftloop.schemas.codec import decode, encode
+from driftloop.schemas.events import MonitorApplied, Pane, Progress
 
 from .pane_oracle import PaneOracle
-from .world import CLICKS, LOANS, PARTITION, Bad, Transport, make_world
+from .world import (
+    CLICKS,
+    LOANS,
+    PARTITION,
+    START,
+    Bad,
+    Marked,
+    Observed,
+    Predicted,
+    Transport,
+    World,
+    context,
+    make_world,
+    prediction,
+)
 
 
 def panes_of(transport: Transport) -> list[tuple[Pane, bytes]]:
@@ -36,7 +52,7 @@ def _small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("driftloop.streams.observer.rows.SEGMENT_ROWS", 16)
     monkeypatch.setattr("driftloop.streams.observer.state.SEGMENT_ROWS", 16)
     monkeypatch.setattr("driftloop.streams.observer.state.PARTS_MOST", 4)
-    monkeypatch.setattr("driftloop.streams.observer.model.ROWS_GATHERED_MOST", 20)
+    monkeypatch.setattr("driftloop.streams.observer.fold.ROWS_GATHERED_MOST", 20)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -116,3 +132,91 @@ def test_progress_stands_behind_the_panes_of_its_checkpoint_in_every_partition()
     written = len(transport.outputs)
     transport.commit()
     assert len(transport.outputs) == written, "nothing was read: nothing is told"
+
+
+def test_the_worlds_hold_every_case() -> None:
+    """A property test that never meets a case proves nothing about it."""
+    seen: Counter[str] = Counter()
+    for seed in range(12):
+        world = make_world(seed)
+        for spec in (LOANS, CLICKS):
+            oracle = PaneOracle(world, spec)
+            emissions = oracle.emissions()
+            seen["corrected features"] += sum(len(e) > 1 for key, e in emissions.items() if key[3] == "features")
+            seen["corrected labels"] += sum(len(e) > 1 for key, e in emissions.items() if key[3] == "labels")
+            seen.update(f"bucket {key[4]}" for key in emissions)
+            seen.update(oracle.counters()[-1][1])
+    assert min(seen.values()) >= 5, seen
+    assert {"duplicates", "amendments", "too_late", "orphans", "never_labelled_challenger", "bucket 2"} <= set(seen)
+
+
+def test_it_is_due_when_its_frontier_passes_an_instant_and_only_then() -> None:
+    """One pane's end in both topics is one checkpoint, not two."""
+    first = replace(prediction(random.Random(1), "a", START), spec=LOANS, features={})
+    predictions = [first, *(Marked(START + t) for t in (100, 700, 5_000, 5_100))]
+    transport = Transport(World(predictions, [Marked(START + t) for t in (50, 720, 5_020)]), context(None, LOANS))
+    due = []
+    for source in (0, 1, 0, 0, 1, 0, 1, 0):
+        transport.deliver(source, 1)
+        due.append(transport.fold.due)
+        if transport.fold.due:
+            transport.commit()
+            assert not transport.fold.due
+    assert due == [False, True, False, False, True, False, True, False]
+
+
+def test_an_unknown_model_is_looked_up_once_a_batch_before_it_is_a_dead_letter() -> None:
+    world = make_world(2)
+    world.truths = []
+    refreshes: list[int] = []
+    seen = context(refreshes, LOANS)
+    transport = Transport(world, seen)
+    transport.deliver(0, 20)
+    transport.commit()
+    assert len(refreshes) == 1
+    clicks = sum(isinstance(p, Predicted) and p.spec is CLICKS for p in world.predictions[:20])
+    assert clicks and sum(o.topic == "t.dead-letter.v1" for o in transport.outputs) >= clicks
+
+    late = Transport(world, context(None, LOANS))
+    applied = encode(MonitorApplied("clicks", CLICKS.spec, CLICKS.to_json()))
+    catalogue = late.context.catalogue
+    late.context = replace(late.context, refresh=lambda: catalogue.absorb("monitors", 7, b"clicks", applied))
+    late.crash()
+    late.deliver(0, 20)
+    late.commit()
+    reasons = [dict(o.headers)["driftloop.reason"] for o in late.outputs if o.topic == "t.dead-letter.v1"]
+    assert len(reasons) == sum(isinstance(p, Bad) for p in world.predictions[:20])
+    assert set(late.fold.models) == {"loans", "clicks"}
+
+
+def test_what_does_not_fit_is_dropped_oldest_first_and_counted() -> None:
+    spec = replace(LOANS, horizon_seconds=20 * 86_400.0)
+    rng = random.Random(3)
+    made = [replace(prediction(rng, f"n{i}", START + 10.0 * i), spec=spec, role="champion") for i in range(400)]
+    made = [replace(p, features={}) for p in made]
+    end = Marked(START + 60 * 86_400.0)
+    known = [Observed(p.name, spec, START + 5_000.0 + i, "default") for i, p in enumerate(made)]
+    world = World([*made, end], [*known, end])
+    transport = Transport(world, context(None, spec), rows_most=64)
+    transport.deliver(0, 400)
+    transport.commit()
+    assert len(transport.fold.models["loans"].join.predictions) <= 64
+    transport.run(random.Random(0))
+    last = [pane for pane, _ in panes_of(transport) if pane.kind == "counters"][-1].counts
+    assert last["predictions"] == 400
+    assert last["overflow"] >= 300
+    assert last.get("labelled", 0) <= 64
+    open_ = last["predictions"] + len(known) - 2 * last.get("labelled", 0)
+    assert last["overflow"] + last.get("orphans", 0) + last.get("never_labelled", 0) == open_
+
+
+def test_an_empty_batch_tells_how_far_behind_it_is() -> None:
+    transport = Transport(World([], []))
+    transport.deliver(0, 0)
+    transport.deliver(1, 0)
+    transport.commit()
+    progress = decode(transport.outputs[0].value)
+    assert isinstance(progress, Progress)
+    assert progress.caught_up
+    assert progress.predictions_watermark == -math.inf
+    assert (progress.predictions_offset, progress.truths_offset) == (-1, -1)
