@@ -16,8 +16,11 @@ bound holds up to the sampling error of that half.
 
 u breaks ties and must not be chosen by hand: ``uniform_of`` derives it from the window's name, so a replay agrees.
 Power comes from the windows before the change: with n of them, p cannot fall below about 1 / (n + 1).
-Measured: tests/detectors/test_window_csr.py. State: features * (windows + powers) doubles. Cost: 60 microseconds for
-13 features and 300 windows.
+Measured at A = 60 windows, 4 features (tests/detectors/test_window_csr.py): run length 126 on independent scores, 130
+where all features move as one, 145 with many ties, 143 on distances of windows whose 200 rows share a daily level.
+After 80 quiet windows a shift of 2 sd in the score of one feature is found within 8 windows, of 4 sd within 4
+(medians). State: features * (windows + powers) doubles, 32 kB for 13 features and 300 windows. Cost there: .2 ms a
+window.
 
 >>> settings = Settings(features=1, threshold=20.0)
 >>> state = start(settings)

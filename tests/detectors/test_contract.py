@@ -1,0 +1,159 @@
+"""What every sequential test of the registry promises: resume equals uninterrupted, no aliasing, no surprise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from driftloop.detectors import DETECTORS, Verdict
+from driftloop.detectors.e_detector import Losses
+from driftloop.detectors.window_csr import Scores
+
+
+@dataclass(frozen=True)
+class Case:
+    """Settings and a stream with a change in it; ``nothing`` is an observation that says nothing."""
+
+    name: str
+    settings: dict[str, Any]
+    quiet: list[Any]
+    changed: list[Any]
+    nothing: Any
+    wrong: Any = None
+
+
+def counts(rng: np.random.Generator, shares: list[float], n: int) -> tuple[int, ...]:
+    return tuple(rng.multinomial(n, shares).tolist())
+
+
+def cases() -> list[Case]:
+    rng = np.random.default_rng(1)
+
+    def losses(p: float, time: int) -> Losses:
+        k = int(rng.binomial(50, p))
+        return Losses(float(time), (50 - k, k), float(k))
+
+    def scores(shift: float) -> Scores:
+        return Scores(tuple(rng.normal(shift, 1, 3).tolist()), tuple(rng.random(3).tolist()))
+
+    even, skewed = [0.25] * 4, [0.4, 0.3, 0.2, 0.1]
+    windows = [(counts(rng, even, 200), counts(rng, [0.5, 0.5], 200)) for _ in range(40)]
+    drifted = [(counts(rng, skewed, 200), counts(rng, [0.5, 0.5], 200)) for _ in range(40)]
+    bits = [rng.binomial(1, 0.1, 50).astype(float).tolist() for _ in range(20)]
+    worse = [rng.binomial(1, 0.6, 50).astype(float).tolist() for _ in range(20)]
+    return [
+        Case(
+            "e_detector",
+            {"mean": 0.2, "threshold": 500.0, "least": (0.0, 1.0)},
+            [losses(0.2, i) for i in range(40)],
+            [losses(0.4, i) for i in range(40, 80)],
+            Losses(0.0, (0, 0), 0.0),
+            Losses(0.0, (1, -1), 0.0),
+        ),
+        Case(
+            "window_csr",
+            {"features": 3, "threshold": 200.0},
+            [scores(0.0) for _ in range(60)],
+            [scores(4.0) for _ in range(40)],
+            Scores((float("nan"),) * 3, (0.5,) * 3),
+            Scores((1.0, 2.0), (0.5, 0.5)),
+        ),
+        Case(
+            "chi2_sr",
+            {"reference": ((2500,) * 4, (5000, 5000)), "threshold": 500.0},
+            windows,
+            drifted,
+            ((0,) * 4, (0, 0)),
+            ((1, 2, 3), (1, 1)),
+        ),
+        Case("river", {"detector": "ADWIN"}, bits, worse, []),
+    ]
+
+
+CASES = {case.name: case for case in cases()}
+everyone = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+def run(case: Case, stream: list[Any], restore_every: int = 0) -> tuple[list[Verdict], Any]:
+    detector = DETECTORS[case.name]
+    settings = detector.settings(**case.settings)
+    state, verdicts = detector.start(settings), []
+    for i, seen in enumerate(stream):
+        state, verdict = detector.step(settings, state, seen)
+        verdicts.append(verdict)
+        if restore_every and i % restore_every == 0:
+            state = detector.from_bytes(detector.to_bytes(state))
+    return verdicts, state
+
+
+def test_every_detector_of_the_registry_has_a_case_and_says_what_it_is_bound_to() -> None:
+    assert set(CASES) == set(DETECTORS)
+    assert all(detector.bound and detector.watches for detector in DETECTORS.values())
+
+
+@everyone
+def test_it_is_silent_on_a_quiet_stream_and_finds_the_change(case: Case) -> None:
+    verdicts, _ = run(case, case.quiet + case.changed)
+    assert not any(v.alarmed for v in verdicts[: len(case.quiet)])
+    assert any(v.alarmed for v in verdicts[len(case.quiet) :])
+
+
+@everyone
+@pytest.mark.parametrize("every", [1, 7])
+def test_a_state_that_went_through_bytes_goes_on_as_if_nothing_had_happened(case: Case, every: int) -> None:
+    stream = case.quiet + case.changed
+    assert run(case, stream, restore_every=every)[0] == run(case, stream)[0]
+
+
+@everyone
+def test_a_step_leaves_the_state_it_was_given_as_it_was(case: Case) -> None:
+    detector = DETECTORS[case.name]
+    settings = detector.settings(**case.settings)
+    state, _ = detector.step(settings, detector.start(settings), case.quiet[0])
+    before = detector.to_bytes(state)
+    detector.step(settings, state, case.changed[0])
+    assert detector.to_bytes(state) == before
+
+
+@everyone
+def test_an_observation_that_says_nothing_brings_no_evidence(case: Case) -> None:
+    detector = DETECTORS[case.name]
+    verdicts, state = run(case, case.quiet)
+    settings = detector.settings(**case.settings)
+    for _ in range(50):
+        state, verdict = detector.step(settings, state, case.nothing)
+    assert not verdict.alarmed
+    if case.name != "river":
+        assert verdict.statistic == verdicts[-1].statistic
+
+
+@everyone
+def test_what_is_no_observation_is_refused(case: Case) -> None:
+    if case.wrong is None:
+        return
+    detector = DETECTORS[case.name]
+    settings = detector.settings(**case.settings)
+    with pytest.raises(ValueError, match="needed"):
+        detector.step(settings, detector.start(settings), case.wrong)
+
+
+@everyone
+def test_bytes_of_another_layout_are_refused(case: Case) -> None:
+    detector = DETECTORS[case.name]
+    state = detector.start(detector.settings(**case.settings))
+    data = detector.to_bytes(state)
+    for broken in (b"", b"\x00" + data[1:], data[:-1], b"\x63" + data):
+        with pytest.raises(Exception, match=r".+"):
+            detector.from_bytes(broken)
+    if case.name != "river":
+        with pytest.raises(ValueError, match="too many"):
+            detector.from_bytes(data + b"\x00")
+
+
+@everyone
+def test_the_statistic_stays_a_number_on_the_worst_of_streams(case: Case) -> None:
+    verdicts, _ = run(case, case.changed * 30)
+    assert all(np.isfinite(v.statistic) for v in verdicts)
+    assert all(not np.isnan(part) for v in verdicts for part in v.parts)
