@@ -179,8 +179,15 @@ def context(refreshes: list[int] | None = None, *specifications: MonitorSpecific
 class Transport:
     """Kafka in a list: what has been committed survives a crash, nothing else does."""
 
-    def __init__(self, world: World, seen: FoldContext | None = None, rows_most: int = 1_000_000) -> None:
-        self.context = seen or context()
+    def __init__(
+        self,
+        world: World,
+        seen: FoldContext | None = None,
+        rows_most: int = 1_000_000,
+        offsets: tuple[int, int] = (7, 2),
+    ) -> None:
+        """``offsets``: the first one, and the step to the next: those of a topic have holes."""
+        self.context, self.offsets = seen or context(), offsets
         self.rows_most = rows_most
         self.records = [[item.record() for item in log] for log in world.logs]
         self.times = [max((item.time for item in log), default=0.0) for log in world.logs]
@@ -199,7 +206,7 @@ class Transport:
         some = self.records[source][start:end]
         topic = self.context.topic(("predictions", "ground-truth")[source])
         stamp = int((self.times[source] + 60) * 1000)
-        offsets = [2 * i + 7 for i in range(start, end)]  # offsets have holes
+        offsets = [self.offsets[0] + self.offsets[1] * i for i in range(start, end)]
         lag = len(self.records[source]) - end
         keys, values = [key for key, _ in some], [value for _, value in some]
         stamps, headers = [stamp] * len(some), [()] * len(some)
