@@ -36,7 +36,6 @@ from driftloop.detectors.packing import Doubles, pack, unpack
 from driftloop.detectors.shiryaev_roberts import NOTHING, POWERS, climb, log_average, log_power_bets, plain
 from driftloop.detectors.verdict import Verdict
 from numpy.typing import ArrayLike
-from scipy.special import chdtrc, gammaln
 
 BOUND = "average run length >= threshold windows, if rows are independent (chi-square approximation)"
 EXPECTED_LEAST = 5.0
@@ -121,6 +120,8 @@ def from_bytes(data: bytes) -> State:
 
 
 def _p_common(current: Doubles, reference: Doubles) -> float | None:
+    from scipy.special import chdtrc  # on demand: 23 MB that a worker without this test need not carry
+
     n = float(current.sum())
     if len(current) < 2 or n == 0:
         return None
@@ -138,5 +139,7 @@ def _p_rare(k: float, k_reference: float, n: float, rows: float) -> float:
 
 
 def _log_choose(n: float, k: Doubles) -> Doubles:
+    from scipy.special import gammaln
+
     with np.errstate(invalid="ignore"):
         return np.where(k <= n, gammaln(n + 1) - gammaln(k + 1) - gammaln(np.maximum(n - k, 0) + 1), -np.inf)

@@ -56,8 +56,8 @@ def log_loss(total: float, total_squared: float, n: int) -> Estimate | None:
 def brier(total: float, negatives: Counts, positives: Counts) -> Estimate | None:
     """Mean squared error of the score. The sum is exact, its standard deviation is bounded from above by the bins.
 
-    ``negatives`` and ``positives``: histograms of the score by label (64 bins). Within a bin the squared error varies by
-    .075 at most, so the standard deviation is too large by no more than that.
+    ``negatives`` and ``positives``: histograms of the score by label (64 bins). Within a bin the squared error varies
+    by .075 at most, so the standard deviation is too large by no more than that.
     """
     n = int(negatives.sum() + positives.sum())
     if n < 1:
