@@ -21,7 +21,9 @@ from driftloop.schemas.settings import Settings
 from .world import CLICKS, LOANS, PARTITION, Bad, Transport, context, make_world
 
 RUN = (
-    "import os, sys; from driftloop.schemas.settings import Settings; from driftloop.streams.observer.worker import main;"
+    "import os, sys\n"
+    "from driftloop.schemas.settings import Settings\n"
+    "from driftloop.streams.observer.worker import main\n"
     "sys.exit(main(Settings.from_environment(os.environ)))"
 )
 
