@@ -209,7 +209,7 @@ def demo(
     """The whole loop on a year of flights, on a broker of its own."""
     from driftloop.console.demo.run import main as run
 
-    raise typer.Exit(run(report, days))
+    raise typer.Exit(run(_environment(), report, days))
 
 
 def _environment() -> Settings:
