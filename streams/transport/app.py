@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 import faust
-from driftloop.schemas.errors import Unavailable
+from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Service
 from driftloop.streams.transport.batches import BatchSchema
@@ -15,6 +15,7 @@ from driftloop.streams.transport.consumer import BatchTransport
 from driftloop.streams.transport.consumer_thread import BATCH_RECORDS_MOST
 from driftloop.streams.transport.exits import Exit, leave, log
 from driftloop.streams.transport.partitions import Partitions
+from driftloop.streams.transport.patience import take
 from driftloop.streams.transport.security import broker_urls, faust_credentials
 
 FETCH_BYTES_A_PARTITION = 256 * 1024
@@ -77,9 +78,11 @@ def build_app(service: Service, settings: Settings, partitions: Partitions) -> S
         try:
             async for event in stream.noack().events():
                 await partitions.room_for(event.value)
-                partitions.take(event.value)
+                await take(partitions, event.value)
         except Unavailable as error:  # the catalogue could not be asked: going on would refuse good records
             leave(Exit.UNAVAILABLE, str(error))
+        except ConfigError as error:  # a schema registry that refuses us, or is none
+            leave(Exit.CONFIG, str(error))
         except Exception:
             log.exception("%s", service.name)
             leave(Exit.BROKEN, f"{service.name} could not absorb a batch")

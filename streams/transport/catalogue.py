@@ -7,14 +7,18 @@ from driftloop.schemas.catalogue import TOPICS, Catalogue
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.transport.exits import log
+from driftloop.streams.transport.registry import schemas_by_id
 from driftloop.streams.transport.state_log import CALL_SECONDS_MOST, QUIET, read_to_ends
 
 
 class KafkaCatalogue:
-    """``catalogue`` is complete as of the last ``refresh``. For one thread."""
+    """``catalogue`` is complete as of the last ``refresh``. For one thread.
 
-    def __init__(self, settings: Settings) -> None:
-        self.catalogue = Catalogue()
+    ``registry_seconds_most``: how long its layouts wait, blocking, for a schema registry that is away.
+    """
+
+    def __init__(self, settings: Settings, registry_seconds_most: float = 0.0) -> None:
+        self.catalogue = Catalogue(schemas_by_id(settings, registry_seconds_most))
         self._short = {settings.topic(short): short for short in TOPICS}
         self._next = dict.fromkeys(self._short, 0)
         self._faults_said = 0

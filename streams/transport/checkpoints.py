@@ -23,6 +23,8 @@ SPACING_SECONDS = 0.05
 belongs together (the last of an hour, in both sources) arrives some milliseconds apart."""
 SETTLE_SECONDS = 0.004
 """Mostly it arrives within this time, and one checkpoint does for both."""
+BACKLOG_RECORDS = 1_000
+"""So far behind, what is due is late anyway: a checkpoint every second does, and leaves the time for catching up."""
 EVERY_SECONDS = 1.0
 TRANSACTIONS_AT_ONCE = 8
 ABORTS_MOST = 5
@@ -42,6 +44,11 @@ class Checkpoints:
         self._reload = reload
         self._spawn = spawn
         self._pool = ThreadPoolExecutor(TRANSACTIONS_AT_ONCE, "transaction")
+
+    def if_due(self, part: Partition) -> None:
+        """Soon, if the fold says so and is not far behind."""
+        if part.fold is not None and part.fold.due and max(part.lag_told.values()) < BACKLOG_RECORDS:
+            self.soon(part)
 
     def soon(self, part: Partition) -> None:
         """As soon as the spacing allows."""
@@ -91,8 +98,7 @@ class Checkpoints:
             return
         if committed:
             part.saved, part.aborts_in_a_row = offsets, 0
-            if part.fold.due:
-                self.soon(part)
+            self.if_due(part)
         else:
             await self._aborted(part)
 

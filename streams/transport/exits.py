@@ -20,7 +20,7 @@ class Exit(IntEnum):
     STOPPED = 0
     """Drained and left the group, as told."""
     UNAVAILABLE = 69
-    """The cluster does not answer. Try again later."""
+    """The cluster, or the schema registry, does not answer. Try again later."""
     FENCED = 70
     """A successor has taken the partitions (it opened the same transactional id). Start again to join anew."""
     REFUSED = 71

@@ -14,8 +14,9 @@ from faust.types import TP
 class Partition:
     """Touched by Faust's event loop only; ``writer`` and the loading of ``fold`` work in threads meanwhile.
 
-    ``absorbed``: last offset in the fold, by topic. ``saved``: last offset in the committed state. ``told``: what the
-    group was told of it. ``ready``: restored, sought, and taking records. ``gone``: no longer ours, for good.
+    By topic: ``absorbed``, last offset in the fold; ``saved``, last offset in the committed state; ``told``, what the
+    group was told of that; ``lag_told``, what the fold was told of its lag. ``ready``: restored, sought, and taking
+    records. ``gone``: no longer ours, for good.
     """
 
     def __init__(self, number: int, sources: Sequence[str], writer: Writer) -> None:

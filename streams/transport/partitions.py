@@ -121,8 +121,7 @@ class Partitions:
         await self._seek(part.tps)
         if not part.gone:
             self.consumer.resume_partitions(part.tps)
-            if fold.due:
-                self.checkpoints.soon(part)
+            self.checkpoints.if_due(part)
 
     # Positions and epochs.
 
@@ -179,8 +178,7 @@ class Partitions:
         part.absorbed[batch.topic], part.lag_told[batch.topic] = batch.last, batch.lag
         part.changed = True
         part.unsaved_records += len(fresh)
-        if part.fold.due:
-            self.checkpoints.soon(part)
+        self.checkpoints.if_due(part)
 
     def _seek_back(self, tp: TP) -> None:
         self._new_epochs([tp])  # at once: the rest of this epoch is stale from here on
