@@ -29,8 +29,9 @@ from driftloop.client.checks import (
 from driftloop.client.cluster import settings_of
 from driftloop.client.monitors import read_specification
 from driftloop.client.outbox import Headers, OnFailure, Outbox, log_failure
+from driftloop.client.registry import framing_for
 from driftloop.schemas.batch import EARLIEST_EVENT_TIME, FUTURE_SECONDS_MOST, RECORD_BYTES_MOST
-from driftloop.schemas.codec import encode, header_bytes
+from driftloop.schemas.codec import encode, schema_of
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import GroundTruth, Label, TimeMarker
 from driftloop.schemas.headers import cloud_event_headers
@@ -40,7 +41,6 @@ from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.topics import TOPICS
 
 TOPICS_WRITTEN = ("predictions", "ground-truth")
-_TRUTH_HEADER = header_bytes(GroundTruth)
 _PACK_TIME = struct.Struct("<d").pack
 
 
@@ -54,7 +54,8 @@ class Producer:
     ``on_failure``: told of both, in a thread of its own, at most every ten seconds (failures.py).
     ``cloud_events``: add CloudEvents headers; off by default, for they double the cost of a call.
     ``specification``: instead of the one on the monitors topic. ``extra``: settings of librdkafka.
-    Errors: ConfigError (no cluster, topic or monitor), Unavailable (the cluster does not answer).
+    Errors: ConfigError (no cluster, topic or monitor), Unavailable (the cluster, or a registry that is set, does not
+    answer).
     """
 
     def __init__(
@@ -79,6 +80,12 @@ class Producer:
         self._layout = layout(self.spec)
         self._truth_tails: dict[tuple[type, Label], bytes] = {}  # as many as there are ways to write a class
         self._predictions, self._truths = (known.topic(short) for short in TOPICS_WRITTEN)
+        truth, marker = schema_of(GroundTruth), schema_of(TimeMarker)
+        self._framing = {
+            self._predictions: framing_for(known, self._predictions, self._layout.record, marker),
+            self._truths: framing_for(known, self._truths, truth, marker),
+        }
+        self._truth_header = self._framing[self._truths].header(truth)
         self._cloud_events = cloud_events
         # 64 random bits a producer, then a count: no two producers make the same id, and making one costs 0.2 µs.
         self._name, self._numbers = secrets.token_hex(8), itertools.count(1)
@@ -141,7 +148,8 @@ class Producer:
         if len(features) != len(self.spec.features) and (error := wrong_names(self.spec, features)):
             raise error
         version = version or self.version
-        value = encode_prediction(self._layout, moment, score, features, version, role, predicted)
+        framing = self._framing[self._predictions]
+        value = encode_prediction(self._layout, moment, score, features, version, role, predicted, framing)
         headers = self._headers("Prediction", identity, moment, traceparent)
         self._send(self._predictions, value, key, headers)
         return identity
@@ -159,8 +167,9 @@ class Producer:
 
         For replays and simulations, and for apps with quiet hours: without it a quiet partition holds the windows up.
         """
-        value = encode(TimeMarker(self._moment(event_time, time.time()), self._name))
-        for topic in (self._predictions, self._truths):
+        marker = TimeMarker(self._moment(event_time, time.time()), self._name)
+        for topic, framing in self._framing.items():
+            value = encode(marker, framing)
             for partition in range(self.partitions):
                 self._outbox.send(topic, value, None, None, partition)
 
@@ -196,15 +205,15 @@ class Producer:
         except TypeError:  # a list, say: refused below
             tail = None
         if tail is not None:
-            return _TRUTH_HEADER + _PACK_TIME(moment) + tail
+            return self._truth_header + _PACK_TIME(moment) + tail
         plain = label.item() if isinstance(label, np.generic) else label
         check_label(self.spec, plain)
         try:
-            data = encode(GroundTruth(moment, self.model, plain, value))
+            data = encode(GroundTruth(moment, self.model, plain, value), self._framing[self._truths])
         except (TypeError, ValueError) as error:
             raise BadRecord("wrong-type", f"value is {value!r}, not a number", "a float, or None") from error
         if value is None:
-            self._truth_tails[known] = data[len(_TRUTH_HEADER) + 8 :]
+            self._truth_tails[known] = data[len(self._truth_header) + 8 :]
         return data
 
     def _headers(self, kind: str, identity: str, moment: float, traceparent: str | None) -> Headers:

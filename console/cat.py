@@ -14,6 +14,7 @@ from driftloop.schemas.jsonable import record_to_jsonable
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.topics import TOPICS
 from driftloop.schemas.wire import Framing
+from driftloop.streams.transport.registry import schemas_by_id
 
 SHOWN_BYTES = 64
 STATE_TOPICS = ("observer-state", "judge-state")
@@ -50,7 +51,7 @@ def cat(
 ) -> Iterator[str]:
     """One line a record. A record that cannot be read is a line too, with the reason and its first bytes."""
     short, topic = find_topic(settings, name)
-    framing = Framing(schema_of_fingerprint=WrittenSchemas(settings).find)
+    framing = Framing(schemas_by_id(settings), schema_of_fingerprint=WrittenSchemas(settings).find)
     for count, message in enumerate(read_messages(settings, topic, from_beginning=from_beginning, follow=follow), 1):
         shown = describe(message, short, framing, headers or short == "dead-letter")
         yield json.dumps(shown, ensure_ascii=False, allow_nan=False)

@@ -7,11 +7,12 @@ from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.specification import MonitorSpecification
+from driftloop.streams.transport.registry import schemas_by_id
 
 
 def read_catalogue(settings: Settings) -> Catalogue:
     """Specifications, schemas and references as of now."""
-    catalogue = Catalogue()
+    catalogue = Catalogue(schemas_by_id(settings))
     for short in ("monitors", "schemas", "references"):
         for message in read_messages(settings, settings.topic(short)):
             catalogue.absorb(short, message.offset(), message.key(), message.value())

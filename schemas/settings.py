@@ -27,7 +27,7 @@ VARIABLES: dict[str, str] = {
     "DRIFTLOOP_SASL_USERNAME": "user of the cluster",
     "DRIFTLOOP_SASL_PASSWORD": "password of the cluster",
     "DRIFTLOOP_SSL_CA": "file with the certificate authority of the cluster",
-    "DRIFTLOOP_SCHEMA_REGISTRY_URL": "schema registry; set: records are framed the Confluent way",
+    "DRIFTLOOP_SCHEMA_REGISTRY_URL": "schema registry, Confluent API; set: the SDK frames records its way",
     "DRIFTLOOP_SESSION_SECONDS": "group session timeout of the stream workers (default 10)",
     "DRIFTLOOP_DATA": "folder with the public streams of the tests",
 }
@@ -53,7 +53,7 @@ class Settings:
     sasl_username: str = ""
     sasl_password: str = field(default="", repr=False)
     ssl_ca: str = ""
-    schema_registry_url: str = ""
+    schema_registry_url: str = field(default="", repr=False)  # it may hold a password
     session_seconds: float = 10.0
 
     @classmethod
@@ -81,7 +81,7 @@ class Settings:
             sasl_username=get("DRIFTLOOP_SASL_USERNAME", ""),
             sasl_password=get("DRIFTLOOP_SASL_PASSWORD", ""),
             ssl_ca=get("DRIFTLOOP_SSL_CA", ""),
-            schema_registry_url=get("DRIFTLOOP_SCHEMA_REGISTRY_URL", ""),
+            schema_registry_url=_urls("DRIFTLOOP_SCHEMA_REGISTRY_URL", get("DRIFTLOOP_SCHEMA_REGISTRY_URL", "")),
             session_seconds=_seconds("DRIFTLOOP_SESSION_SECONDS", get("DRIFTLOOP_SESSION_SECONDS", "10")),
         )
         if protocol.startswith("SASL") and not settings.sasl_username:
@@ -144,6 +144,12 @@ def _seconds(name: str, text: str) -> float:
 def _one_of(name: str, text: str, allowed: tuple[str, ...]) -> str:
     if text not in allowed:
         raise ConfigError(f"{name} is {text!r}", f"one of {', '.join(allowed)}")
+    return text
+
+
+def _urls(name: str, text: str) -> str:
+    if text and not all(one.strip().startswith(("http://", "https://")) for one in text.split(",")):
+        raise ConfigError(f"{name} is no address of a registry", f"for example {name}=http://localhost:8081")
     return text
 
 

@@ -159,9 +159,13 @@ class Framing:
         if not single:
             if self._schema_of_id is None:
                 raise BadRecord(
-                    "unknown-schema", f"schema id {key} of a registry", "set DRIFTLOOP_SCHEMA_REGISTRY_URL"
+                    "unknown-schema",
+                    f"schema id {key} of a schema registry, and none is set",
+                    "set DRIFTLOOP_SCHEMA_REGISTRY_URL for every service",
                 )
             found = self._schema_of_id(int(key))
+        if found is None and not single:
+            raise BadRecord("unknown-schema", f"the schema registry has no schema {key}", "who has written it?")
         if found is None:
             raise BadRecord(
                 "unknown-schema", f"nobody has registered schema {key}", "`driftloop cat schemas` lists them"

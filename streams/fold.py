@@ -74,7 +74,10 @@ class PartitionFold(Protocol):
         ...
 
     def absorb(self, records: SourceRecords) -> None:
-        """Take records in. Each offset comes exactly once a topic, ascending, across restarts too."""
+        """Take records in. Each offset comes exactly once a topic, ascending, across restarts too.
+
+        RegistryAway, raised before anything has changed, asks for the same records once more, a little later.
+        """
         ...
 
     def collect(self) -> Changes:
