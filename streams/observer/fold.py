@@ -59,6 +59,7 @@ class ObserverFold:
                 "was it written by another program? delete the state topic to begin anew",
             )
         self.models = restore_models(records)
+        self._clocks = {model.clock for model in self.models.values()}
 
     @property
     def due(self) -> bool:
@@ -66,7 +67,7 @@ class ObserverFold:
         least = min(self._greatest)
         return self._touched and any(
             clock.last_instant(least - clock.disorder_seconds) > self._told_until.get(clock, -math.inf)
-            for clock in self._clocks()
+            for clock in self._clocks
         )
 
     def absorb(self, records: SourceRecords) -> None:
@@ -107,12 +108,9 @@ class ObserverFold:
                 model.changed = True
             state.update(model_records(model))
         outputs += progress_outputs(topic, self._progress())
-        self._told_until = {c: c.last_instant(least - c.disorder_seconds) for c in self._clocks()}
+        self._told_until = {c: c.last_instant(least - c.disorder_seconds) for c in self._clocks}
         state[_CLOCK] = json.dumps({"greatest": self._greatest, "offsets": self._offsets}).encode()
         return Changes(state, outputs)
-
-    def _clocks(self) -> set[Clock]:
-        return {model.clock for model in self.models.values()}
 
     def _model(self, columns: PredictionColumns | TruthColumns, where: Where, topic: str) -> ModelFold:
         """The fold of a model, under the specification that is live."""
@@ -122,9 +120,11 @@ class ObserverFold:
         if model is None:
             model = self.models[columns.model] = ModelFold(spec)
             model.activations = [(spec.spec, topic, int(where.offsets[0]))]
+            self._clocks.add(model.clock)
         elif model.edition.spec is not spec:
             if model.edition.spec.spec != spec.spec:
                 model.activate(spec, topic, int(where.offsets[0]))
+                self._clocks = {m.clock for m in self.models.values()}
             else:
                 model.edition.spec = spec  # equal, read anew: compared by identity from now on
         return model

@@ -55,15 +55,15 @@ class Index:
             hit = (self._hashes[first] == hashes) & (rows >= 0)
             queries.append(query[hit])
             found.append(rows[hit])
-            on = np.flatnonzero(rows != _EMPTY)
+            on = (rows != _EMPTY).nonzero()[0]
             first, query, hashes = (first[on] + 1) & self._mask, query[on], hashes[on]
         while len(query):
             at = (first[:, None] + _WINDOW) & self._mask
             rows = self._rows[at]
-            hit = np.flatnonzero((self._hashes[at] == hashes[:, None]) & (rows >= 0))
+            hit = ((self._hashes[at] == hashes[:, None]) & (rows >= 0)).ravel().nonzero()[0]
             queries.append(query[hit // len(_WINDOW)])
             found.append(rows.ravel()[hit])
-            on = np.flatnonzero(_first_empty(rows) == len(_WINDOW))
+            on = (_first_empty(rows) == len(_WINDOW)).nonzero()[0]
             first, query, hashes = first[on] + len(_WINDOW), query[on], hashes[on]
         return np.concatenate(queries), np.concatenate(found)
 
@@ -76,12 +76,12 @@ class Index:
             if len(row) <= _MANY:
                 first += _first_empty(self._rows[(first[:, None] + _WINDOW) & self._mask])
                 first &= self._mask
-            free = np.flatnonzero(self._rows[first] == _EMPTY)
+            free = (self._rows[first] == _EMPTY).nonzero()[0]
             self._rows[first[free]] = row[free]  # of several that claim a slot the last has it; rows are unique
             lost = self._rows[first] != row
-            won = np.flatnonzero(~lost)
+            won = (~lost).nonzero()[0]
             self._hashes[first[won]] = hashes[won]
-            on = np.flatnonzero(lost)
+            on = lost.nonzero()[0]
             first, row, hashes = (first[on] + 1) & self._mask, row[on], hashes[on]
 
     def delete(self, hashes: Hashes, rows: Slots) -> None:
