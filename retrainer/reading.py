@@ -15,7 +15,7 @@ import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from driftloop.retrainer.dataset import Dataset, Origin
 from driftloop.retrainer.joining import Columns, Records
-from driftloop.schemas.errors import Unavailable
+from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.events import OffsetRange
 from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.settings import Settings
@@ -161,9 +161,18 @@ def marks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
 
 def partitions_of(consumer: Consumer, topic: str) -> list[int]:
     found = consumer.list_topics(topic, CALL_SECONDS_MOST).topics[topic]
+    if found.error and found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        raise ConfigError(f"there is no topic {topic}", "driftloop topics apply")
     if found.error:
         raise KafkaException(found.error)
     return sorted(found.partitions)
+
+
+def check_topics(settings: Settings, shorts: Sequence[str]) -> None:
+    """ConfigError: one of these topics is not there. A consumer would wait for it without a word."""
+    with reader(settings) as consumer:
+        for short in (*SOURCES, *shorts):
+            partitions_of(consumer, settings.topic(short))
 
 
 @contextmanager

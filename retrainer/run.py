@@ -31,7 +31,7 @@ from driftloop.retrainer.jobs import RESULT
 from driftloop.retrainer.runs import Artefact, Plan, RunEnded, ended_to_json, order_from_json
 from driftloop.retrainer.trainers import DEFAULT, Trainer, load_trainer
 from driftloop.schemas.codec import encode
-from driftloop.schemas.errors import DriftloopError
+from driftloop.schemas.errors import ConfigError, DriftloopError
 from driftloop.schemas.events import MonitorApplied
 from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.settings import Settings
@@ -41,6 +41,8 @@ from driftloop.streams.transport.catalogue import KafkaCatalogue
 log = logging.getLogger("driftloop.retrainer.run")
 ORPHANED = 77
 """Exit code when the service has gone."""
+REGISTRY_SECONDS_MOST = 120.0
+"""A registry that is away for a moment must not cost a day's training."""
 
 
 def main() -> int:
@@ -82,7 +84,7 @@ def layouts_for(settings: Settings, specification: MonitorSpecification) -> Layo
 
     The run may be older than the live specification: its own is absorbed behind all others, as if applied last.
     """
-    with closing(KafkaCatalogue(settings)) as published:
+    with closing(KafkaCatalogue(settings, REGISTRY_SECONDS_MOST)) as published:
         published.refresh()
         own = MonitorApplied(specification.model, specification.spec, specification.to_json())
         published.catalogue.absorb("monitors", sys.maxsize, None, encode(own))
@@ -101,7 +103,7 @@ def train_and_prove(
     verdict = prove(started.details.get("parent", ""), retrain, trainer, dataset, origin)
     artefact = None
     if verdict.accepted:
-        data = dump(trainer(training, retrain.seed), modules(retrain))
+        data = dump(fit(trainer, training, retrain.seed), modules(retrain))
         stored = store.put(data)
         artefact = Artefact(stored.uri, stored.sha256, stored.size_bytes, libraries_of(data, modules(retrain)))
     return RunEnded(
@@ -135,7 +137,7 @@ def prove(parent: str, retrain: RetrainPolicy, trainer: Trainer, dataset: Datase
         return Verdict(accepted, f"{'' if parent else 'first model; '}before the held-out rows {lack}", {}, {})
     rows = np.flatnonzero(before)
     rows = rows[sampled(origin.id_hash[rows], retrain.rows_most, retrain.seed)]
-    candidate = trainer(dataset.take(rows), retrain.seed)
+    candidate = fit(trainer, dataset.take(rows), retrain.seed)
     if not parent:
         return gates.first_model(held_out.labels, score(candidate, held_out))
     held_out = held_out.take(said_by(parent, held_out))
@@ -150,13 +152,27 @@ def said_by(version: str, dataset: Dataset) -> npt.NDArray[np.bool_]:
     return said
 
 
+def fit(trainer: Trainer, dataset: Dataset, seed: int) -> Predictor:
+    """The trainer's model. ConfigError when it is none."""
+    found = trainer(dataset, seed)
+    if not isinstance(found, Predictor):
+        raise ConfigError(
+            f"the trainer's model is of type {type(found).__name__}, which has no predict_score(columns)",
+            "see artefacts/predictor.py",
+        )
+    return found
+
+
 def score(candidate: Predictor, dataset: Dataset) -> npt.NDArray[np.float64]:
-    """Scores of the rows; ValueError when a model does not answer as it should."""
+    """Scores of the rows. ConfigError when the model does not answer as it should."""
     if not len(dataset):
         return np.empty(0)
     found = np.asarray(candidate.predict_score(dataset.columns), dtype=np.float64)
     if found.shape != (len(dataset),) or not np.all((found >= 0) & (found <= 1)):
-        raise ValueError(f"predict_score must give one probability a row, float64[{len(dataset)}] within 0..1")
+        raise ConfigError(
+            f"predict_score of a {type(candidate).__name__} does not give one probability a row",
+            f"float64[{len(dataset)}] within 0..1 for columns of {len(dataset)} rows",
+        )
     return found
 
 

@@ -45,9 +45,11 @@ from driftloop.streams.transport.exits import Exit
 
 log = logging.getLogger("driftloop.retrainer")
 GROUP = "retrainer"
+READS = ("windows", "commands")
+WRITES = ("decisions", "models", "deployments", "dead-letter")
 POLL_SECONDS, POLL_SECONDS_TRAINING = 0.1, 0.02
 """A record wakes the poll at once; the limit is how late the end of a training is seen, or SIGTERM."""
-TRANSACTION_SECONDS_MOST = 30.0
+TRANSACTION_SECONDS_MOST = 10.0
 OFFSETS_EVERY_SECONDS = 5.0
 """How often offsets are told when there was nothing to decide; each costs a transaction."""
 RETRY_SECONDS = 1.0
@@ -106,11 +108,13 @@ class Session:
         self.offsets_told_at = time.monotonic()
 
     def run(self, stop: threading.Event) -> None:
+        reading.check_topics(self.settings, (*READS, *WRITES))
         self.catalogue.refresh()
         self.restore()
         self.settle()
-        topics = [self.settings.topic("windows"), self.settings.topic("commands")]
-        self.consumer.subscribe(topics, on_assign=lambda *_: self.backlog.clear())
+        self.consumer.subscribe(
+            [self.settings.topic(short) for short in READS], on_assign=lambda *_: self.backlog.clear()
+        )
         while not stop.is_set():
             for message in poll(self.consumer, POLL_SECONDS_TRAINING if len(self.jobs) else POLL_SECONDS):
                 self.take(message)
@@ -230,7 +234,8 @@ class Session:
             self.decide(deployment, specification)
         elif started.run not in self.jobs:
             folder = run_folder(self.settings, started.run)
-            plan = Plan(started, specification.to_json(), self.ends[started.run], str(folder))
+            ends = self.ends.get(started.run) or reading.log_ends(self.settings)
+            plan = Plan(started, specification.to_json(), ends, str(folder))
             self.jobs.start(plan, specification.retrain)
 
     def release(self) -> bool:

@@ -13,14 +13,17 @@ import pytest
 from driftloop.artefacts.keys import trusted_keys
 from driftloop.artefacts.signature import verify
 from driftloop.retrainer import reading
+from driftloop.retrainer import service as service_module
 from driftloop.retrainer.publish import ENDS_HEADER
 from driftloop.retrainer.run import run
 from driftloop.retrainer.runs import Plan, ends_from_bytes
+from driftloop.retrainer.service import serve
 from driftloop.schemas.codec import decode
+from driftloop.schemas.errors import ConfigError
 from driftloop.streams.transport.exits import Exit
 
 from .kafka_world import World, process, serving
-from .stories import DAY, T0, command, window
+from .stories import DAY, T0, Story, command, trained_run, window
 
 pytestmark = pytest.mark.kafka
 
@@ -212,3 +215,34 @@ def test_a_bad_record_is_a_dead_letter_and_a_foreign_command_is_not_ours(setting
     assert headers["__connect.errors.topic"].decode() == settings.topic("windows")
     assert headers["driftloop.reason"] in (b"unknown-schema", b"truncated", b"unknown-framing")
     assert world.kinds() == ["evaluated"]
+
+
+def test_a_crash_between_manifest_and_deployment_leaves_only_the_deployment_to_do(settings) -> None:
+    """The log as it stands after the first of the two transactions; a start makes the second and trains nothing."""
+    world = World(settings)
+    story = Story(world.spec)
+    story.hear(command("retrain"))
+    story.hear(trained_run(story.state.run.run, day=0))
+    for decision in story.decisions:
+        world.say("decisions", "loans", decision)
+    with serving(settings):
+        (end,) = world.ended(1)
+    assert (end.kind, end.version) == ("promoted", "v1")
+    assert [(d.champion, d.run) for d in world.heard("deployments")] == [("v1", end.run)]
+    assert world.heard("models") == []
+    assert not (settings.state_folder / "retrainer").exists()
+
+
+def test_a_deployment_without_topics_is_refused_with_the_way_out(settings) -> None:
+    nowhere = dataclasses.replace(settings, prefix="t-nowhere")
+    with pytest.raises(ConfigError, match="there is no topic t-nowhere") as caught:
+        serve(nowhere, threading.Event())
+    assert caught.value.hint == "driftloop topics apply"
+
+
+def test_where_nothing_answers_it_tries_again_until_told_to_stop(settings, caplog, monkeypatch) -> None:
+    monkeypatch.setattr(service_module, "TRANSACTION_SECONDS_MOST", 0.3)
+    stop = threading.Event()
+    threading.Timer(0.5, stop.set).start()
+    assert serve(dataclasses.replace(settings, bootstrap_servers="127.0.0.1:1"), stop) == 0
+    assert "starting over" in caplog.text
