@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -61,30 +63,12 @@ def spec() -> MonitorSpecification:
     return SPEC
 
 
-class MockCluster:
-    """librdkafka's own broker in this process: enough to take records, quick to start, and it can be gone."""
-
-    def __init__(self) -> None:
-        self._host: KafkaProducer | None = KafkaProducer(
-            {"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 0}
-        )
-        (broker,) = self._host.list_topics(timeout=30).brokers.values()
-        self.settings = Settings(bootstrap_servers=f"{broker.host}:{broker.port}", prefix="mock")
-        for short in ("predictions", "ground-truth"):
-            self._host.list_topics(self.settings.topic(short), timeout=30)
-
-    def stop(self) -> None:
-        """Close every connection and listen no more."""
-        self._host = None
-
-
 @pytest.fixture(scope="module")
-def standing() -> MockCluster:
-    """One for all tests of a file that only need somebody to talk to."""
-    return MockCluster()
+def standing(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Topics for all tests of a file that write nothing anybody reads."""
+    from driftloop.console.topics import apply_topics, delete_topics
 
-
-@pytest.fixture
-def mortal() -> MockCluster:
-    """One that a test may stop."""
-    return MockCluster()
+    found = Settings(broker, f"t-{uuid.uuid4().hex[:10]}", 4, state_folder=tmp_path_factory.mktemp("standing"))
+    apply_topics(found)
+    yield found
+    delete_topics(found)

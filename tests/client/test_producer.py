@@ -176,9 +176,9 @@ def test_headers_are_there_when_asked_for(log: Any) -> None:
     ],
 )
 def test_what_cannot_be_right_is_refused_in_the_call_with_the_way_out(
-    standing: Any, spec: MonitorSpecification, call: Any, reason: str
+    standing: Settings, spec: MonitorSpecification, call: Any, reason: str
 ) -> None:
-    with Producer("flights", standing.settings, version="v1", specification=spec) as producer:
+    with Producer("flights", standing, version="v1", specification=spec) as producer:
         with pytest.raises(BadRecord) as info:
             call(producer)
         assert (info.value.reason, bool(info.value.hint)) == (reason, True)
@@ -186,9 +186,9 @@ def test_what_cannot_be_right_is_refused_in_the_call_with_the_way_out(
         assert producer.delivered == 0
 
 
-def test_a_version_is_asked_for(standing: Any, spec: MonitorSpecification) -> None:
+def test_a_version_is_asked_for(standing: Settings, spec: MonitorSpecification) -> None:
     with (
-        Producer("flights", standing.settings, specification=spec) as producer,
+        Producer("flights", standing, specification=spec) as producer,
         pytest.raises(BadRecord, match="version is ''"),
     ):
         producer.predicted(FLIGHT, 0.5)
