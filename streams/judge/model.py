@@ -159,7 +159,7 @@ class ModelJudge:
         pane = MaturedPane(
             version=group.version,
             start=start,
-            loss_counts=layout.read(LABELS, sums.labels, "loss").tolist(),
+            loss_counts=layout.read(LABELS, sums.labels, "loss"),
             loss_sum=float(sums.sums["log_loss"]),
             as_of=now,
             offsets_since=lambda since: self.ledger.offsets(group, since, start),

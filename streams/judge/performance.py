@@ -4,6 +4,8 @@ The baseline is the reference's. A new champion's test starts afresh, against th
 no manifests, and a successor that is worse than what was once good enough should be an incident. The evidence it
 inherits is none; an incident of its predecessor is resolved by the change.
 
+Evidence is tempered by the reference's own design effect: rows of one day share their weather and count for less.
+
 effect = mean log loss since the change began (e_detector.suspected) - mean log loss of the reference, in nats;
 it pages from ``effect_error`` on (.01 nats stand for the one point of error of the specification).
 """
@@ -23,6 +25,7 @@ from driftloop.streams.judge import incidents
 from driftloop.streams.judge.features import FAMILIES
 from driftloop.streams.judge.incidents import Incident
 from driftloop.streams.judge.reference import LossBaseline, Reference
+from driftloop.streams.judge.sums import Counts
 
 DETECTOR = "e_detector"
 NEVER = -1.0
@@ -38,7 +41,7 @@ class MaturedPane:
 
     version: str
     start: float
-    loss_counts: list[int]
+    loss_counts: Counts
     loss_sum: float
     as_of: float
     offsets_since: Callable[[float], tuple[OffsetRange, ...]]
@@ -68,7 +71,7 @@ class Performance:
         known: tuple[DriftDetected, ...],
     ) -> list[Told]:
         """Step the test over one pane. ``known``: recent alarms of features, to stand beside it as evidence."""
-        rows, baseline = sum(pane.loss_counts), reference.loss
+        rows, baseline = int(pane.loss_counts.sum()), reference.loss
         if not rows or baseline is None:
             return []
         settings = settings_of(specification, baseline)
@@ -152,12 +155,13 @@ def settings_of(specification: MonitorSpecification, baseline: LossBaseline) -> 
     return _settings(
         baseline.upper,
         max(1.0, FAMILIES * specification.budget_seconds / specification.pane_seconds),
+        1.0 / baseline.design_effect,
     )
 
 
 @lru_cache(maxsize=64)
-def _settings(mean: float, threshold: float) -> e_detector.Settings:
-    return e_detector.Settings(mean, threshold, tuple(bins.loss_floor().tolist()))
+def _settings(mean: float, threshold: float, temper: float) -> e_detector.Settings:
+    return e_detector.Settings(mean, threshold, tuple(bins.loss_floor().tolist()), temper=temper)
 
 
 def _changed(

@@ -95,6 +95,26 @@ def test_false_alarms_with_restarts_stay_within_the_budget() -> None:
     assert alarms >= 0.1 * allowed, "not so far below that all power is given away"
 
 
+def test_a_tempered_test_keeps_its_budget_where_days_differ_and_the_plain_one_does_not() -> None:
+    """8,000 daily panes of 200 rows whose error rate is drawn anew each day around the baseline: .2 +- .06 (sd).
+
+    The design effect of such days is 1 + 199 * .06**2 / .16 = 5.5. No theorem covers this stream (a bad day is worse
+    than the baseline given the past); it is the everyday case that tempering is for.
+    """
+    alarms = {}
+    for temper in (1.0, 1 / 5.5):
+        settings = Settings(0.2, THRESHOLD, (0.0, 1.0), temper=temper)
+        rng, state, alarms[temper] = np.random.default_rng(2), start(settings), 0
+        for time in range(8_000):
+            wrong = rng.binomial(200, min(1.0, max(0.0, rng.normal(0.2, 0.06))))
+            state, verdict = step(settings, state, Losses(float(time), (200 - wrong, wrong), float(wrong)))
+            if verdict.alarmed:
+                alarms[temper], state = alarms[temper] + 1, start(settings)
+    allowed = 8_000 / THRESHOLD
+    assert alarms[1 / 5.5] <= allowed + 3 * math.sqrt(allowed)
+    assert alarms[1.0] > 5 * allowed, "this is what it is for"
+
+
 @pytest.mark.parametrize(("p", "panes_most"), [(0.25, 15), (0.3, 7), (0.4, 3)])
 def test_a_rise_is_found_soon(p: float, panes_most: int) -> None:
     """Median of 60 runs from the change on, after 50 quiet panes."""
@@ -166,7 +186,8 @@ def test_a_thousand_certain_errors_in_one_pane_do_not_overflow() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"mean": 0.0}, {"mean": float("nan")}, {"threshold": 0.5}, {"least": ()}, {"bets": (1.0,)}]
+    "wrong",
+    [{"mean": 0.0}, {"mean": float("nan")}, {"threshold": 0.5}, {"least": ()}, {"bets": (1.0,)}, {"temper": 0.0}],
 )
 def test_settings_that_cannot_work_are_refused_by_name(wrong: dict[str, object]) -> None:
     known = {"mean": 0.2, "threshold": 10.0, "least": (0.0, 1.0)}
