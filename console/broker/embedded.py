@@ -67,6 +67,11 @@ class EmbeddedBroker:
         """Leader of the process group of supervisor and broker."""
         return self._process.pid if self._process else 0
 
+    @property
+    def ended(self) -> bool:
+        """It was started and runs no more; ``folder`` still has its log."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self) -> EmbeddedBroker:
         java = find_java(os.environ)
         jars = ensure_jars(cache_folder(os.environ), java, os.environ, self._say)

@@ -1,6 +1,6 @@
 """What driftloop is compared with: never retraining, and retraining by the calendar. No Kafka here.
 
-The same stream, trainer, seed, cap on rows and sample rule as driftloop's runs, and the same rule of honesty: a fit at
+The same stream, trainer, seed, cap and sample of rows as driftloop's runs, and the same rule of honesty: a fit at
 05:00 UTC of day T uses flights that departed and whose outcome was known by then. All start with the model fitted on
 January and February, which is driftloop's first model too.
 """
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 from driftloop.console.demo import flights as data
+from driftloop.console.demo.app import prediction_id
 from driftloop.console.demo.flights import START, Flights
 from driftloop.console.demo.trainer import FlightModel, fit
 from driftloop.retrainer.dataset import sampled
@@ -49,11 +50,6 @@ class Fits:
         """Scores of the flights that depart in [start, end)."""
         first, last = np.searchsorted(self.flights.event_time, [start, end])
         return model.predict_score(self.take(slice(int(first), int(last))))
-
-
-def prediction_id(number: int) -> str:
-    """The name of a flight on the topics: its row in the file."""
-    return f"flight-{number:06d}"
 
 
 def compare(flights: Flights, retrain: RetrainPolicy, end: float = np.inf) -> dict[str, dict[str, float]]:

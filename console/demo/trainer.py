@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from driftloop.retrainer.trainers import Dataset
+    from driftloop.retrainer.dataset import Dataset
 
 Columns = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float64]
@@ -87,9 +87,7 @@ class Encoding:
 class FlightModel:
     """A fitted model: P(late) of flights. It pickles as numbers, text and arrays only, 60 kB."""
 
-    def __init__(
-        self, encoding: Encoding, baseline: float, trees: list[Any], known: Any
-    ) -> None:
+    def __init__(self, encoding: Encoding, baseline: float, trees: list[Any], known: Any) -> None:
         self.encoding, self.baseline, self.trees, self.known = encoding, baseline, trees, known
         self._open()
 
