@@ -69,6 +69,11 @@ def train(dataset: Dataset, seed: int) -> RiverPredictor:
     return model
 
 
+def prepare() -> None:
+    """River takes a second."""
+    from river import linear_model, optim, preprocessing  # noqa: F401
+
+
 def passes_for(rows: int) -> int:
     """Passes over so many rows.
 

@@ -29,7 +29,7 @@ from driftloop.retrainer.dataset import Dataset, Origin, sampled, version_of
 from driftloop.retrainer.gates import Verdict
 from driftloop.retrainer.jobs import RESULT
 from driftloop.retrainer.runs import Artefact, Plan, RunEnded, ended_to_json, order_from_json
-from driftloop.retrainer.trainers import DEFAULT, Trainer, load_trainer
+from driftloop.retrainer.trainers import DEFAULT, Trainer, prepared_trainer
 from driftloop.schemas.codec import encode
 from driftloop.schemas.errors import ConfigError, DriftloopError
 from driftloop.schemas.events import MonitorApplied
@@ -63,8 +63,8 @@ def main() -> int:
 def run(plan: Plan, settings: Settings, specification: MonitorSpecification) -> RunEnded:
     """From the log to a stored model."""
     began = time.monotonic()
-    with ThreadPoolExecutor(1) as beside:  # its libraries take a second or two, and reading mostly waits
-        loading = beside.submit(load_trainer, specification.retrain.trainer)
+    with ThreadPoolExecutor(1) as beside:  # a trainer's libraries take a second or two, and reading mostly waits
+        loading = beside.submit(prepared_trainer, specification.retrain.trainer)
         layouts = layouts_for(settings, specification)
         dataset, origin = reading.read_rows(settings, plan.ends, specification, layouts, plan.started.as_of)
         trainer = loading.result()

@@ -4,12 +4,14 @@
 
 It is called in a process of its own, with limits on time and memory, and more than once a run: first without the
 held-out rows, then on everything. It must be deterministic in (dataset, seed): a run that is repeated after a crash
-has to give the same artefact.
+has to give the same artefact. Its module may have a function ``prepare()``, which is called while the rows are read:
+the place for imports that take long.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Protocol
 
 from driftloop.artefacts.predictor import Predictor
@@ -24,6 +26,15 @@ class Trainer(Protocol):
     """Fit on a dataset (both classes occur in it); any exception ends the run as failed."""
 
     def __call__(self, dataset: Dataset, seed: int) -> Predictor: ...
+
+
+def prepared_trainer(name: str) -> Trainer:
+    """Load a trainer and let its module prepare itself."""
+    trainer = load_trainer(name)
+    prepare = getattr(sys.modules[(name or DEFAULT).partition(":")[0]], "prepare", None)
+    if prepare:
+        prepare()
+    return trainer
 
 
 def load_trainer(name: str) -> Trainer:

@@ -9,7 +9,7 @@ import pytest
 from driftloop.artefacts.loader import dump
 from driftloop.retrainer import river_trainer
 from driftloop.retrainer.dataset import Dataset
-from driftloop.retrainer.trainers import load_trainer
+from driftloop.retrainer.trainers import load_trainer, prepared_trainer
 from driftloop.schemas.bins import log_loss
 from driftloop.schemas.errors import ConfigError
 from sklearn.linear_model import LogisticRegression
@@ -33,6 +33,15 @@ def test_a_name_that_leads_nowhere_says_which_half_is_wrong(name, said) -> None:
 
 def test_without_a_name_it_is_the_default() -> None:
     assert load_trainer("") is river_trainer.train
+
+
+def test_a_module_prepares_itself_if_it_can(monkeypatch) -> None:
+    prepared = []
+    monkeypatch.setattr(river_trainer, "prepare", lambda: prepared.append(True))
+    assert prepared_trainer("") is river_trainer.train
+    assert prepared == [True]
+    monkeypatch.delattr(river_trainer, "prepare")
+    assert prepared_trainer("driftloop.retrainer.river_trainer:train") is river_trainer.train
 
 
 def make_rows(n=3_000, seed=0) -> tuple[Dataset, np.ndarray]:
