@@ -8,19 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from driftloop.schemas.errors import ConfigError, DriftloopError
+from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import HEADER_PREFIX, FoldContext, PartitionFold, Service
 from driftloop.streams.transport.exits import Exit, log
-from driftloop.streams.transport.header import HEADER_KEY, StateHeader, check_header, decode_header
+from driftloop.streams.transport.header import HEADER_KEY, SourceLost, StateHeader, check_header, decode_header
 from driftloop.streams.transport.state_log import Marks, restore
 from driftloop.streams.transport.writer import WriteEnded, Writer
-
-
-class SourceLost(DriftloopError):
-    """The state has absorbed records that the source does not have any more at those offsets."""
-
-    exit = Exit.SOURCE_LOST
 
 
 class Restored(NamedTuple):
@@ -98,8 +92,10 @@ def checked(topic: str, partition: int, absorbed: int, marks: Marks) -> int:
 def exit_for(error: Exception) -> Exit:
     """How a worker ends that cannot bring a partition up."""
     match error:
-        case WriteEnded() | SourceLost():
+        case WriteEnded():
             return error.exit
+        case SourceLost():
+            return Exit.SOURCE_LOST
         case ConfigError():
             return Exit.CONFIG
         case _:

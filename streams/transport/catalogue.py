@@ -8,7 +8,7 @@ from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.transport.exits import log
 from driftloop.streams.transport.registry import schemas_by_id
-from driftloop.streams.transport.state_log import CALL_SECONDS_MOST, QUIET, read_to_ends
+from driftloop.streams.transport.state_log import QUIET, marks, read_to_ends
 
 
 class KafkaCatalogue:
@@ -40,7 +40,7 @@ class KafkaCatalogue:
         Partitions are assigned only while reading: an assigned partition would be polled for ever in between.
         """
         try:
-            ends = {topic: self._end(topic) for topic in self._next}
+            ends = {topic: marks(self._consumer, topic, 0).high for topic in self._next}
             news = {topic: end for topic, end in ends.items() if end > self._next[topic]}
             if news:
                 self._consumer.assign([TopicPartition(topic, 0, self._next[topic]) for topic in news])
@@ -50,10 +50,6 @@ class KafkaCatalogue:
         except KafkaException as error:
             raise Unavailable(f"the catalogue cannot be read: {error.args[0].str()}") from error
         self._say_faults()
-
-    def _end(self, topic: str) -> int:
-        end: int = self._consumer.get_watermark_offsets(TopicPartition(topic, 0), CALL_SECONDS_MOST)[1]
-        return end
 
     def _absorb(self, message: Message) -> None:
         self.catalogue.absorb(self._short[message.topic()], message.offset(), message.key(), message.value())

@@ -13,6 +13,11 @@ from dataclasses import asdict, dataclass
 from driftloop.schemas.errors import ConfigError
 from driftloop.streams.fold import HEADER_PREFIX
 
+
+class SourceLost(ConfigError):
+    """The state was computed from records that its source does not have any more at those offsets."""
+
+
 HEADER_KEY = HEADER_PREFIX
 HEADER_VERSION = 1
 
@@ -48,7 +53,8 @@ def decode_header(data: bytes, place: str) -> StateHeader:
 
 
 def check_header(found: StateHeader, expected: StateHeader, place: str) -> None:
-    """ConfigError when the state belongs to another application, layout or partition count, or to other topics."""
+    """ConfigError when the state belongs to another application, layout or partition count, or to other topics;
+    SourceLost when to topics of the same names that are gone."""
     for name in ("application", "layout", "partitions"):
         was, now = getattr(found, name), getattr(expected, name)
         if was != now:
@@ -64,7 +70,7 @@ def check_header(found: StateHeader, expected: StateHeader, place: str) -> None:
     for topic, was in found.topic_ids.items():
         now = expected.topic_ids.get(topic, was)
         if was and now and was != now:
-            raise ConfigError(
+            raise SourceLost(
                 f"{place}: topic {topic} was deleted and created anew (id {was}, now {now}): "
                 "the offsets in the state mean records that are gone",
                 "delete the state topic as well, then `driftloop topics apply` and start again",

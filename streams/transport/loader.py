@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from confluent_kafka import KafkaException
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.streams.fold import PartitionFold
-from driftloop.streams.transport.bring_up import Restored, Restorer, SourceLost, exit_for
+from driftloop.streams.transport.bring_up import Restored, Restorer, exit_for
 from driftloop.streams.transport.exits import leave, log
 from driftloop.streams.transport.header import StateHeader
 from driftloop.streams.transport.partition import Partition
@@ -44,6 +44,18 @@ class Loader:
                 self.expected = self._restorer.expected_header(ids)
                 return
 
+    async def source_lost(self) -> str:
+        """Why a source is no longer the one the state was computed from; "" if all are, or nobody answers."""
+        try:
+            ids = await asyncio.get_running_loop().run_in_executor(self._pool, self._topic_ids)
+        except Unavailable:
+            return ""
+        return "; ".join(
+            f"topic {topic} was deleted" + (f" and created anew (id {was}, now {ids[topic]})" if ids[topic] else "")
+            for topic, was in self.expected.topic_ids.items()
+            if was and ids[topic] != was
+        )
+
     async def restored(self, part: Partition) -> tuple[Restored, PartitionFold] | None:
         """None: the partition is gone meanwhile. A broker that is away is waited for: nobody else could do better."""
         loop = asyncio.get_running_loop()
@@ -57,7 +69,7 @@ class Loader:
             except Unavailable as error:
                 log.warning("%s", error.message)
                 await self.close([part])
-            except (WriteEnded, SourceLost, ConfigError, KafkaException) as error:
+            except (WriteEnded, ConfigError, KafkaException) as error:
                 if not part.gone:
                     leave(exit_for(error), str(error))
         return None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LOADERS = 12
 LAST_CHECKPOINT_SECONDS = 4.0
 LEAVING_SECONDS = 8.0
+SOURCES_SECONDS = 5.0
 UNSAVED_RECORDS_MOST = 200_000
 """Of one partition, while its transaction hangs: then no more records are taken until it is through."""
 
@@ -212,6 +213,18 @@ class Partitions:
             if part.ready and not part.gone:
                 for tp in stragglers(part, self.consumer.thread, asyncio.get_running_loop().time()):
                     self._seek_back(tp)
+
+    async def watch_sources(self) -> None:
+        """A topic that is created anew under a worker has new records at offsets the state has absorbed long ago:
+        they would be skipped without a word. Seen twice, it is an end (a broker that starts may not know its topics).
+        """
+        lost_before = ""
+        while True:
+            await asyncio.sleep(SOURCES_SECONDS)
+            lost = await self._loader.source_lost()
+            if lost and lost == lost_before:
+                leave(Exit.SOURCE_LOST, lost)
+            lost_before = lost
 
     # Revoked.
 

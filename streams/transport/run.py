@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 import threading
+import warnings
 
 from driftloop.schemas.errors import ConfigError, DriftloopError
 from driftloop.schemas.settings import Settings
@@ -53,6 +54,8 @@ def set_up_logging(service: Service) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("driftloop").setLevel(logging.INFO)
+    # Closing a producer whose last transaction was fenced: the fence has said all there is to say.
+    warnings.filterwarnings("ignore", message="Producer abort_transaction failed during close")
     # mode gives each of its services a logger named after the module: their comings and goings are not our sentences.
     logging.getLogger("driftloop.streams.transport").setLevel(logging.WARNING)
 
@@ -67,7 +70,7 @@ async def _serve(service: Service, settings: Settings, restorer: Restorer, clust
     over = threading.Event()
     beats = _Beats(partitions)
     watch(lambda: beats.signs(app), over)
-    beating = partitions.spawn(beats.beat())
+    background = [partitions.spawn(beats.beat()), partitions.spawn(partitions.watch_sources())]
     starting = asyncio.ensure_future(app.start())
     stopping = asyncio.ensure_future(told_to_stop.wait())
     crashed = asyncio.ensure_future(app._crashed.wait())
@@ -78,7 +81,8 @@ async def _serve(service: Service, settings: Settings, restorer: Restorer, clust
     if crashed.done() and not stopping.done():
         leave(Exit.BROKEN, f"Faust has crashed: {app.crash_reason!r}")
     over.set()
-    beating.cancel()
+    for task in background:
+        task.cancel()
     return await _drained(app)
 
 

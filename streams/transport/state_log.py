@@ -17,8 +17,21 @@ from driftloop.schemas.settings import Settings
 
 QUIET = {"log_level": 0, "error_cb": lambda _error: None}
 """librdkafka prints to stderr otherwise; what matters comes back as an exception."""
-AWAY = {KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError._WAIT_COORD}
-"""Not "retriable" in librdkafka's word, but a broker that is away comes back."""
+AWAY = {
+    KafkaError._TRANSPORT,
+    KafkaError._TIMED_OUT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._WAIT_COORD,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.BROKER_NOT_AVAILABLE,
+}
+"""Not "retriable" in librdkafka's word, but a broker that is away comes back, and a topic that was just created or
+moved gets its leader. That the topics exist has been checked before."""
+AGAIN_SECONDS = 0.1
 READ_SECONDS_MOST = 120.0
 CALL_SECONDS_MOST = 10.0
 
@@ -57,7 +70,7 @@ def restore(settings: Settings, state: str, partition: int, sources: Sequence[st
     try:
         # Without it the first watermark query waits for librdkafka's metadata retry, half a second.
         consumer.list_topics(state, timeout=CALL_SECONDS_MOST)
-        found = {topic: _marks(consumer, topic, partition) for topic in sources}
+        found = {topic: marks(consumer, topic, partition) for topic in sources}
         return Restored(_rows(consumer, state, partition), found)
     except KafkaException as error:
         if error.args[0].code() in AWAY or error.args[0].retriable():
@@ -67,13 +80,21 @@ def restore(settings: Settings, state: str, partition: int, sources: Sequence[st
         consumer.close()
 
 
-def _marks(consumer: Consumer, topic: str, partition: int) -> Marks:
-    return Marks(*consumer.get_watermark_offsets(TopicPartition(topic, partition), CALL_SECONDS_MOST))
+def marks(consumer: Consumer, topic: str, partition: int) -> Marks:
+    """First readable offset, and the end; asked again for some seconds. KafkaException: no answer, or refused."""
+    deadline = time.monotonic() + CALL_SECONDS_MOST
+    while True:
+        try:
+            return Marks(*consumer.get_watermark_offsets(TopicPartition(topic, partition), CALL_SECONDS_MOST))
+        except KafkaException as error:
+            if error.args[0].code() not in AWAY or time.monotonic() > deadline:
+                raise
+            time.sleep(AGAIN_SECONDS)
 
 
 def _rows(consumer: Consumer, topic: str, partition: int) -> dict[bytes, bytes]:
     rows: dict[bytes, bytes] = {}
-    low, high = _marks(consumer, topic, partition)
+    low, high = marks(consumer, topic, partition)
 
     def keep(message: Message) -> None:
         if message.value() is None:

@@ -49,8 +49,18 @@ def test_a_source_created_anew_is_refused(settings: Settings, workers: Workers) 
     create_anew(settings, settings.topic("predictions"), settings.partitions)
     feed(settings, 200)
     worker = workers.start()
-    assert worker.wait(60) == Exit.CONFIG, workers.log(worker)
+    assert worker.wait(60) == Exit.SOURCE_LOST, workers.log(worker)
     assert f"topic {settings.topic('predictions')} was deleted and created anew" in workers.log(worker)
+
+
+def test_a_source_created_anew_under_a_worker_ends_it(settings: Settings, workers: Workers) -> None:
+    """Otherwise the first records of the new topic would be skipped, as absorbed already."""
+    feed(settings, 100)
+    worker = workers.start()
+    wait_until_absorbed(settings, 100)
+    create_anew(settings, settings.topic("predictions"), settings.partitions)
+    feed(settings, 200)
+    assert worker.wait(60) == Exit.SOURCE_LOST, workers.log(worker)
 
 
 def test_sources_that_do_not_fit_together_are_refused(settings: Settings, workers: Workers) -> None:
