@@ -71,7 +71,7 @@ def test_the_topics_are_a_gate_that_everything_waits_behind() -> None:
         assert SERVICES[name]["depends_on"]["topics"] == {"condition": "service_completed_successfully"}
 
 
-def test_retrainer_and_app_share_keys_and_models() -> None:
+def test_keys_and_models_outlive_the_containers_that_write_them() -> None:
     for name in ("retrainer", "demo"):
         (volume,) = SERVICES[name]["volumes"]
         source, folder = volume.split(":")
