@@ -14,19 +14,19 @@ from typing import NamedTuple
 
 import numpy as np
 from driftloop.schemas.batch import TruthColumns, Truths
-from driftloop.schemas.codec import header_bytes, schema_of
+from driftloop.schemas.codec import header_bytes, is_event, schema_of
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import GroundTruth
 from driftloop.schemas.layouts import Layouts
-from driftloop.schemas.prefix import by_header, doubles
+from driftloop.schemas.prefix import by_header, doubles, first_header
 from driftloop.schemas.rows import Reading, Values, row_numbers
 from driftloop.schemas.tails import TAIL_BYTES_KEPT_MOST, TruthTable
 from driftloop.schemas.wire import parse, read_body
 from numpy.typing import NDArray
 
 _HEADER = header_bytes(GroundTruth)
-_START = len(_HEADER) + 8
-_DEFINITION = schema_of(GroundTruth).definition
+_CURRENT = schema_of(GroundTruth)
+_DEFINITION = _CURRENT.definition
 _TAIL = parse(_DEFINITION | {"fields": _DEFINITION["fields"][1:]})
 _NO_VALUE = b"\x00"
 _VALUE = 2
@@ -56,12 +56,32 @@ def read_truths(
     """Read one batch of the ground-truth topic; as ``read_predictions``, with the same reasons of rejection."""
     reading = Reading(values, keys, timestamps_ms, layouts.framing)
     layouts.begin_batch()
-    block = doubles(values, _HEADER, 1) if fast and values else None
-    if block is not None:
-        parts = [_fast(reading, layouts, range(len(values)), values, block)]
+    uniform = _uniform(values, layouts) if fast else None
+    if uniform is not None:
+        parts = [_fast(reading, layouts, range(len(values)), values, *uniform)]
     else:
         parts = _by_framing(reading, layouts, fast)
     return Truths(_by_model(_merged(parts), reading, layouts) if parts else [], *reading.ledger())
+
+
+def _uniform(values: Values, layouts: Layouts) -> tuple[NDArray[np.float64], int] | None:
+    """(event times, bytes in front of the tails) if the whole batch has one header, of the schema of now."""
+    try:
+        header = first_header(values)
+    except BadRecord:
+        return None
+    block = doubles(values, header, 1) if _is_current(header, layouts) else None
+    return None if block is None else (block, len(header) + 8)
+
+
+def _is_current(header: bytes, layouts: Layouts) -> bool:
+    """Written with the schema of now, whether a fingerprint or a registry's id says so."""
+    if header == _HEADER or is_event(header):
+        return header == _HEADER
+    try:
+        return layouts.framing.schema(header).fingerprint == _CURRENT.fingerprint
+    except BadRecord:
+        return False
 
 
 def _merged(parts: list[_Part]) -> _Part:
@@ -95,20 +115,21 @@ def _by_framing(reading: Reading, layouts: Layouts, fast: bool) -> list[_Part]:
         reading.refuse(row, fault)
     parts = []
     for header, rows in groups.items():
-        if fast and header == _HEADER:
-            complete, values = reading.long_enough(rows, _START, GroundTruth.__name__)
+        if fast and _is_current(header, layouts):
+            start = len(header) + 8
+            complete, values = reading.long_enough(rows, start, GroundTruth.__name__)
             block = doubles(values, header, 1)
             assert block is not None, "every row has this header and is long enough"
-            parts.append(_fast(reading, layouts, complete, values, block))
+            parts.append(_fast(reading, layouts, complete, values, block, start))
         else:
             parts.append(_slow(reading, layouts, rows))
     return parts
 
 
 def _fast(
-    reading: Reading, layouts: Layouts, rows: Sequence[int], values: Values, block: NDArray[np.float64]
+    reading: Reading, layouts: Layouts, rows: Sequence[int], values: Values, block: NDArray[np.float64], start: int
 ) -> _Part:
-    tails = [value[_START:] for value in values]  # type: ignore[index]
+    tails = [value[start:] for value in values]  # type: ignore[index]
     value = np.full(len(rows), math.nan)
     found: list[int | None] = list(map(layouts.truths.memo.get, tails))
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from driftloop.schemas.codec import encode
+from driftloop.schemas.codec import encode, schema_of
 from driftloop.schemas.columns import PredictionColumns, Predictions, Truths, read_predictions, read_truths
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.events import GroundTruth, Progress, TimeMarker
@@ -18,7 +18,7 @@ from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.prediction import encode_prediction, layout
 from driftloop.schemas.specification import Feature, MonitorSpecification
 from driftloop.schemas.tails import TAILS_KEPT_MOST, Tail
-from driftloop.schemas.wire import SINGLE_OBJECT, Schema, parse, write_body
+from driftloop.schemas.wire import CONFLUENT, SINGLE_OBJECT, Schema, parse, write_body
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,10 +49,13 @@ def nullable(schema: Mapping[str, Any]) -> Schema:
 
 
 FOREIGN = nullable(CURRENT.schema)
+IDS = {1: schema_of(GroundTruth).definition}
+"""What the registry knows, unless a test says otherwise."""
 
 
 def fresh(**more: Any) -> Layouts:
-    return Layouts(MODELS, {s.fingerprint: s.definition for s in (OLDER.record, FOREIGN)}, **more)
+    schemas = {s.fingerprint: s.definition for s in (OLDER.record, FOREIGN)}
+    return Layouts(MODELS, schemas, **({"schema_of_id": IDS.get} | more))
 
 
 def seen(columns: PredictionColumns) -> dict[str, Any]:
@@ -157,7 +160,8 @@ def damaged(draw: st.DrawFn, records: st.SearchStrategy[bytes]) -> bytes:
     return bytes(data)
 
 
-good = st.one_of(loans(), foreign(), clicks(), markers, truths)
+registered = truths.map(lambda data: CONFLUENT + bytes([0, 0, 0, 1]) + data[10:])
+good = st.one_of(loans(), foreign(), clicks(), markers, truths, registered)
 anything = st.one_of(good, damaged(good), st.none(), st.binary(max_size=30))
 
 
@@ -167,12 +171,17 @@ def test_a_batch_of_one_schema_is_read_the_same_both_ways(values: list[bytes | N
     assert found.columns[0].rows.tolist() == list(range(len(values)))
 
 
+@given(st.lists(registered, min_size=1, max_size=30))
+def test_truths_with_a_registrys_id_are_read_the_same_both_ways(values: list[bytes | None]) -> None:
+    same_truths(values)
+
+
 @given(st.lists(anything, max_size=30))
 def test_any_batch_of_predictions_is_read_the_same_both_ways(values: list[bytes | None]) -> None:
     same_predictions(values)
 
 
-@given(st.lists(st.one_of(truths, truths, anything, damaged(truths)), max_size=30))
+@given(st.lists(st.one_of(truths, registered, anything, damaged(truths), damaged(registered)), max_size=30))
 def test_any_batch_of_truths_is_read_the_same_both_ways(values: list[bytes | None]) -> None:
     same_truths(values)
 
