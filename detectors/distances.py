@@ -8,6 +8,8 @@ put on what is above it. Shapes: counts of one feature, [bins]. Cost: 5 to 15 mi
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -60,7 +62,7 @@ def expected_jensen_shannon(current: ArrayLike, reference: ArrayLike) -> float:
     return _cells(current, reference) * _inverse_rows(current, reference) / (8 * math.log(2))
 
 
-def mean_shift(current: ArrayLike, reference: ArrayLike) -> float:
+def mean_shift(current: ArrayLike, reference: Sequence[float]) -> float:
     """Shift of a numeric feature's mean in reference standard deviations, from counts; the last bin (missing) is left
     out.
 
@@ -71,18 +73,22 @@ def mean_shift(current: ArrayLike, reference: ArrayLike) -> float:
     >>> round(mean_shift([0, 50, 100, 0], [50, 100, 50, 0]), 2)
     0.94
     """
-    c, q = _doubles(current)[:-1], _smoothed(_doubles(reference)[:-1])
-    if c.sum() == 0 or len(q) < 2:
+    c = _doubles(current)[:-1]
+    if c.sum() == 0 or len(c) < 2:
         return 0.0
-    edges = np.concatenate(([0.0], np.cumsum(q)))
-    edges[-1] = 1.0
+    return float(c @ _normal_scores(tuple(reference)[:-1]) / c.sum())
+
+
+@lru_cache(maxsize=4096)
+def _normal_scores(reference: tuple[float, ...]) -> Doubles:
+    """What each bin stands for: the mean of a standard normal within it, centred and scaled over the reference."""
+    q = _smoothed(reference)
     normal = NormalDist()  # scipy's ndtri would cost a worker 23 MB
-    density = np.array([normal.pdf(normal.inv_cdf(edge)) for edge in edges[1:-1].tolist()])
-    density = np.concatenate(([0.0], density, [0.0]))
+    edges = np.cumsum(q)[:-1].tolist()
+    density = np.array([0.0, *(normal.pdf(normal.inv_cdf(edge)) for edge in edges), 0.0])
     scores = (density[:-1] - density[1:]) / q
-    centre = float(q @ scores)
-    spread = math.sqrt(max(float(q @ (scores - centre) ** 2), 1e-12))
-    return float((c @ scores / c.sum() - centre) / spread)
+    scores -= q @ scores
+    return np.asarray(scores / math.sqrt(max(float(q @ scores**2), 1e-12)))
 
 
 def cohens_w(current: ArrayLike, reference: ArrayLike) -> float:

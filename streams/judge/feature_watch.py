@@ -106,7 +106,8 @@ def _alarms(
     verdict: Verdict,
 ) -> list[DriftDetected]:
     """One event a feature that reached the threshold by itself, and always the strongest."""
-    drifts = {d.feature: d for d in features.measure(specification, current, reference.features, verdict.parts)}
+    measured = features.measure(specification, current, reference.features)
+    drifts = {d.feature: d for d in features.with_evidence(specification, measured, verdict.parts)}
     order = sorted(
         (f.name for f in specification.features if f.name in drifts), key=lambda n: (-drifts[n].log_evidence, n)
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from driftloop.detectors import distances, window_csr
@@ -38,21 +39,29 @@ def measure(
     specification: MonitorSpecification,
     current: Mapping[str, Counts],
     reference: Mapping[str, Sequence[int]],
-    log_evidence: Sequence[float],
 ) -> tuple[FeatureDrift, ...]:
-    """Every feature with rows in both; ``log_evidence`` in the order of the specification's features, or empty."""
+    """Every feature with rows in both, in the order of the specification; no evidence yet."""
     found = []
-    for i, feature in enumerate(specification.features):
+    for feature in specification.features:
         counts = current.get(feature.name)
         baseline = reference.get(feature.name)
         if counts is None or baseline is None or len(baseline) != len(counts) or not counts.any():
             continue
-        evidence = log_evidence[i] if log_evidence else -math.inf
-        found.append(_measured(feature, counts, np.asarray(baseline), evidence))
+        found.append(_measured(feature, counts, baseline))
     return tuple(found)
 
 
-def _measured(feature: Feature, counts: Counts, reference: Counts, log_evidence: float) -> FeatureDrift:
+def with_evidence(
+    specification: MonitorSpecification, drifts: Sequence[FeatureDrift], log_evidence: Sequence[float]
+) -> tuple[FeatureDrift, ...]:
+    """The same with what the test holds against each; ``log_evidence`` by feature of the specification, or empty."""
+    if not log_evidence:
+        return tuple(drifts)
+    known = dict(zip((f.name for f in specification.features), log_evidence, strict=True))
+    return tuple([replace(drift, log_evidence=max(known[drift.feature], LOG_EVIDENCE_LEAST)) for drift in drifts])
+
+
+def _measured(feature: Feature, counts: Counts, reference: Sequence[int]) -> FeatureDrift:
     n = int(counts.sum())
     numeric = feature.kind == "numeric"
     return FeatureDrift(
@@ -65,7 +74,7 @@ def _measured(feature: Feature, counts: Counts, reference: Counts, log_evidence:
         js=distances.jensen_shannon(counts, reference),
         effect=distances.mean_shift(counts, reference) if numeric else distances.cohens_w(counts, reference),
         unit="sd" if numeric else "w",
-        log_evidence=max(log_evidence, LOG_EVIDENCE_LEAST),
+        log_evidence=LOG_EVIDENCE_LEAST,
     )
 
 

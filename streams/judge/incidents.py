@@ -38,11 +38,16 @@ EVIDENCE_MOST = 16
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Where a model stands. ``rows`` and ``loss``: matured since the last alarm. Times are instants of the judge."""
+    """Where a model stands. ``rows`` and ``loss``: matured since the last alarm.
+
+    ``began_at``: event time at which the loss has risen, as the alarm that opened it dates it; the others are
+    instants.
+    """
 
     state: str = CALM
     identity: str = ""
     version: str = ""
+    began_at: float = 0.0
     opened_at: float = 0.0
     alarm_at: float = 0.0
     told_at: float = 0.0
@@ -68,7 +73,7 @@ def alarm(
         return incident, change
     if change == "opened":
         identity = event_id("incident", found.model, found.version, found.spec, found.as_of)
-        incident = Incident(OPEN, identity, found.version, found.as_of, found.as_of, found.as_of)
+        incident = Incident(OPEN, identity, found.version, found.window_start, found.as_of)
     elif change == "updated" and found.as_of < incident.told_at + tell_every_seconds:
         change = ""
     told_at = found.as_of if change else incident.told_at

@@ -17,7 +17,7 @@ OK, WARNING, DRIFT, UNKNOWN = "OK", "WARNING", "DRIFT", "UNKNOWN"
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What is known beside the window when it is told. ``alarm``: (paging, what), of the champion's tests."""
+    """What is known beside the window when it is told. ``alarm``: (paging, what) of the tests, about it."""
 
     as_of: float
     closing: str
@@ -41,8 +41,10 @@ def measure(
     sums = total(layout, (window.panes[start] for start in sorted(window.panes)))
     drifts: tuple[FeatureDrift, ...] = ()
     if reference is not None and sums.predictions:
-        current = features.histograms(layout, specification, sums.features)
-        drifts = features.measure(specification, current, reference.features, moment.evidence)
+        if window.drifts is None or window.drifts[0] != reference.name:
+            current = features.histograms(layout, specification, sums.features)
+            window.drifts = (reference.name, features.measure(specification, current, reference.features))
+        drifts = features.with_evidence(specification, window.drifts[1], moment.evidence)
     status, reason = judge(specification, reference, sums, moment)
     return WindowMeasured(
         model=specification.model,
@@ -89,14 +91,11 @@ def judge(
     specification: MonitorSpecification, reference: Reference | None, sums: Total, moment: Moment
 ) -> tuple[str, str]:
     """(status, reason). What is not known is UNKNOWN, never OK."""
-    if moment.open_incidents:
-        return DRIFT, "a performance incident is open"
+    if moment.alarm is not None:
+        paging, what = moment.alarm
+        return (DRIFT, what) if paging else (WARNING, f"{what}, below the effect floor")
     if not sums.predictions:
         return UNKNOWN, "no data"
-    if moment.alarm is not None:
-        return (
-            (DRIFT, moment.alarm[1]) if moment.alarm[0] else (WARNING, f"{moment.alarm[1]}, below the effect floor")
-        )
     if reference is None:
         return UNKNOWN, "no reference: driftloop reference build"
     if sums.predictions < specification.minimum_rows:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -36,7 +36,8 @@ from driftloop.streams.judge.windows import FEATURES_CLOSING, Window
 
 EMPTY_WINDOWS_MOST = 100
 """So many windows in a row are told without data; then the clock waits for the next prediction."""
-ALARMS_MOST = 16
+ALARMS_WINDOWS = 2
+"""Alarms are remembered for the horizon and so many windows."""
 Told = WindowMeasured | DriftDetected | IncidentChanged
 
 
@@ -164,7 +165,9 @@ class ModelJudge:
             as_of=now,
             offsets_since=lambda since: self.ledger.offsets(group, since, start),
         )
-        yield from self.performance.mature(specification, reference, pane, self.alarms)
+        told = self.performance.mature(specification, reference, pane, self._recent(specification, now))
+        self._note(specification, (event for event in told if isinstance(event, DriftDetected)), now)
+        yield from told
 
     def _close(self, reference: Reference | None, now: float, idle: tuple[int, ...]) -> Iterator[Told]:
         closing = self.ledger.closing(now)
@@ -204,9 +207,8 @@ class ModelJudge:
         alarms = self.features.close(
             edition.specification, reference, edition.layout, champion.version, start, sums.features, sums.predictions
         )
-        if alarms:
-            self.performance.attach(tuple(alarms))
-            self.alarms = incidents.ranked((*self.alarms, *alarms))[:ALARMS_MOST]
+        self.performance.attach(tuple(alarms))
+        self._note(edition.specification, alarms, start + edition.specification.window_seconds)
         yield from alarms
 
     def _measure(
@@ -222,7 +224,7 @@ class ModelJudge:
             closing=closing,
             tests=self._tests(specification, reference, now) if whose and reference is not None else (),
             evidence=self.features.evidence if whose else (),
-            alarm=self._alarm(specification, now) if whose else None,
+            alarm=self._alarm(specification, window) if whose else None,
             open_incidents=(incident.identity,) if incident.state == incidents.OPEN else (),
             totals=self.ledger.totals.told(),
             partitions_idle=idle,
@@ -233,16 +235,24 @@ class ModelJudge:
         loss = self.performance.told(specification, reference, now)
         return (*((loss,) if loss else ()), self.features.told(specification, now))
 
-    def _alarm(self, specification: MonitorSpecification, now: float) -> tuple[bool, str] | None:
-        """(paging, what) of the alarms within the last window."""
-        since = now - specification.window_seconds
-        recent = [alarm for alarm in self.alarms if alarm.as_of > since]
-        names = [alarm.feature for alarm in recent]
-        if self.performance.alarmed_at > since:
-            names.append("log_loss")  # a slight one: after any other an incident is open, which says more
-        if not names:
+    def _alarm(self, specification: MonitorSpecification, window: Window) -> tuple[bool, str] | None:
+        """(paging, what) of the incident or the alarms that this window is part of."""
+        end = window.start + specification.window_seconds
+        incident = self.performance.incident
+        if incident.state == incidents.OPEN and end > incident.began_at:
+            return True, "a performance incident is open"
+        own = [a for a in self.alarms if a.window_start < end and window.start < a.window_start + a.window_seconds]
+        if not own:
             return None
-        return any(a.paging for a in recent), "drift of " + ", ".join(dict.fromkeys(names))
+        return any(a.paging for a in own), "drift of " + ", ".join(dict.fromkeys(a.feature for a in own))
+
+    def _recent(self, specification: MonitorSpecification, now: float) -> tuple[DriftDetected, ...]:
+        """Alarms as long as a window that they are about may be told, and an incident may want them as evidence."""
+        since = now - specification.horizon_seconds - ALARMS_WINDOWS * specification.window_seconds
+        return tuple(alarm for alarm in self.alarms if alarm.as_of > since)
+
+    def _note(self, specification: MonitorSpecification, alarms: Iterable[DriftDetected], now: float) -> None:
+        self.alarms = incidents.ranked((*self._recent(specification, now), *alarms))
 
     def _push(self, pane: Pane, raw: bytes, due: float) -> None:
         self._arrivals += 1

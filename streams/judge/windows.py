@@ -12,10 +12,10 @@ import math
 from dataclasses import dataclass, field, replace
 
 from driftloop.schemas.codec import decode
-from driftloop.schemas.events import Pane
+from driftloop.schemas.events import FeatureDrift, Pane
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge.state import Group
-from driftloop.streams.judge.sums import Layout, PaneSums
+from driftloop.streams.judge.sums import FEATURES, Layout, PaneSums
 
 FEATURES_CLOSING, PROVISIONAL, LABELS_CLOSING = "features", "provisional", "labels"
 GRACE_PANES = 2
@@ -24,16 +24,22 @@ GRACE_PANES = 2
 
 @dataclass(slots=True)
 class Window:
-    """``applied``: the panes that count, by state key, as they came. ``revision``: of the next emission."""
+    """``applied``: the panes that count, by state key, as they came. ``revision``: of the next emission.
+
+    ``drifts``: (reference, its features measured), kept until a pane of features comes: every closing tells them.
+    """
 
     group: Group
     start: float
     panes: dict[float, PaneSums] = field(default_factory=dict)
     applied: dict[bytes, bytes] = field(default_factory=dict)
     revision: int = 0
+    drifts: tuple[str, tuple[FeatureDrift, ...]] | None = None
 
     def apply(self, layout: Layout, name: bytes, pane: Pane, raw: bytes) -> tuple[int, int]:
         """Count a pane in, instead of the one before it of its key. (predictions, labelled) that came to it."""
+        if pane.kind == FEATURES:
+            self.drifts = None
         sums = self.panes.get(pane.pane_start)
         if sums is None:
             sums = self.panes[pane.pane_start] = PaneSums.empty(layout)
