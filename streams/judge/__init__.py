@@ -1,0 +1,22 @@
+"""The judge: panes in; windows, drift and incidents out. Pure, but for worker.py.
+
+    records -> fold.py -> merge.py (how far may we go) -> model.py, one a model, instant by instant:
+        ledger.py         panes that count, windows.py, sums.py (exact), totals.py, delays.py
+        champion.py       who serves
+        performance.py    the loss test (detectors/e_detector.py) and incidents.py
+        feature_watch.py  the feature test (detectors/window_csr.py) over features.py
+        measured.py       one window in figures, metrics.py
+    -> telling.py (records), state.py (what survives a crash)
+
+**What is told**, on the windows topic, of each (version, role, specification, window) with predictions:
+
+``features``     at the window's end: all predictions that came in time. The champion's windows are told here even when
+                 they are empty (UNKNOWN, "no data"), up to a hundred in a row: the retrainer's clock. A window in which
+                 the champion changed is told once for each version, at the same ``as_of``.
+``provisional``  at the end + each delay edge below the horizon: labels so far, coverage, and the coverage to expect.
+``labels``       at the end + horizon: final; once more for each later correction. ``revision`` counts emissions.
+
+Role history counts for totals and the delay curve, and is never told. On the drift topic: ``DriftDetected`` for each
+alarm (of features: one for each that reached the threshold alone, at least the strongest), ``IncidentChanged`` for
+performance. The budget is split between the two tests: each may alarm once in two budgets (``features.FAMILIES``).
+"""
