@@ -10,10 +10,10 @@
 
 **What is told**, on the windows topic, of each (version, role, specification, window) with predictions:
 
-``features``     at the window's end: all predictions that came in time. The champion's windows are told here even when
-                 they are empty (UNKNOWN, "no data"), up to a hundred in a row: the retrainer's clock. A window in which
-                 the champion changed is told once for each version, at the same ``as_of``.
-``provisional``  at the end + each delay edge below the horizon: labels so far, coverage, and the coverage to expect.
+``features``     at the window's end: all predictions that came in time. The champion's windows are told here even
+                 when they are empty (UNKNOWN, "no data"), up to a hundred in a row: the retrainer's clock. A window
+                 in which the champion changed is told once for each version, at the same ``as_of``.
+``provisional``  at the end + each delay edge below the horizon: labels so far, coverage, the coverage to expect.
 ``labels``       at the end + horizon: final; once more for each later correction. ``revision`` counts emissions.
 
 Role history counts for totals and the delay curve, and is never told. On the drift topic: ``DriftDetected`` for each
