@@ -47,12 +47,13 @@ class Restorer:
 
     def restore(
         self, partition: int, writer: Writer, topic_ids: Mapping[str, str], wanted: Callable[[], bool]
-    ) -> Restored:
-        """Open ``writer`` (which fences every predecessor), then read and check the state.
+    ) -> Restored | None:
+        """Open ``writer`` (which fences every predecessor), then read and check the state. None: not ``wanted``.
 
         ConfigError: a foreign state. SourceLost: a truncated source. WriteEnded: refused. Unavailable: try again.
         """
-        writer.open(wanted)
+        if not writer.open(wanted):
+            return None
         rows, marks = restore(self._settings, self.state, partition, self.sources, self.group)
         absorbed = dict.fromkeys(self.sources, -1)
         place = f"{self.state}[{partition}]"

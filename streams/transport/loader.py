@@ -10,12 +10,13 @@ from confluent_kafka import KafkaException
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.streams.fold import PartitionFold
 from driftloop.streams.transport.bring_up import Restored, Restorer, exit_for
-from driftloop.streams.transport.exits import leave, log
+from driftloop.streams.transport.exits import Exit, leave, log
 from driftloop.streams.transport.header import StateHeader
 from driftloop.streams.transport.partition import Partition
 from driftloop.streams.transport.writer import WriteEnded
 
 LOADERS = 12
+SOURCES_SECONDS = 5.0
 
 
 class Loader:
@@ -44,8 +45,20 @@ class Loader:
                 self.expected = self._restorer.expected_header(ids)
                 return
 
-    async def source_lost(self) -> str:
-        """Why a source is no longer the one the state was computed from; "" if all are, or nobody answers."""
+    async def watch_sources(self) -> None:
+        """A topic that is created anew under a worker has new records at offsets the state has absorbed long ago:
+        they would be skipped without a word. Seen twice, it is an end (a broker that starts may not know its topics).
+        """
+        lost_before = ""
+        while True:
+            await asyncio.sleep(SOURCES_SECONDS)
+            lost = await self._sources_lost()
+            if lost and lost == lost_before:
+                leave(Exit.SOURCE_LOST, lost)
+            lost_before = lost
+
+    async def _sources_lost(self) -> str:
+        """Which source is no longer the one the state was computed from; "" if none, or if nobody answers."""
         try:
             ids = await asyncio.get_running_loop().run_in_executor(self._pool, self._topic_ids)
         except Unavailable:
@@ -61,17 +74,20 @@ class Loader:
         loop = asyncio.get_running_loop()
         ids = self.expected.topic_ids
         while not part.gone:
+            part.loading = loop.run_in_executor(
+                self._pool, self._restorer.restore, part.number, part.writer, ids, lambda: not part.gone
+            )
             try:
-                found = await loop.run_in_executor(
-                    self._pool, self._restorer.restore, part.number, part.writer, ids, lambda: not part.gone
-                )
-                return found, self._restorer.make_fold(part.number, found.state)
+                found = await part.loading
+                return None if found is None else (found, self._restorer.make_fold(part.number, found.state))
             except Unavailable as error:
                 log.warning("%s", error.message)
                 await self.close([part])
             except (WriteEnded, ConfigError, KafkaException) as error:
                 if not part.gone:
                     leave(exit_for(error), str(error))
+            finally:
+                part.loading = None
         return None
 
     async def close(self, parts: Iterable[Partition]) -> None:

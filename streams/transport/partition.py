@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from driftloop.streams.fold import PartitionFold
 from driftloop.streams.transport.header import StateHeader
@@ -37,6 +38,7 @@ class Partition:
         self.checkpoints_started = (float("-inf"), float("-inf"))
         """Times on the event loop's clock of the last two."""
         self.timer: asyncio.TimerHandle | None = None
+        self.loading: asyncio.Future[Any] | None = None
         self.busy: asyncio.Future[bool] | None = None
         self.behind_since: dict[str, tuple[int, float]] = {}
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 LOADERS = 12
 LAST_CHECKPOINT_SECONDS = 4.0
 LEAVING_SECONDS = 8.0
-SOURCES_SECONDS = 5.0
 UNSAVED_RECORDS_MOST = 200_000
 """Of one partition, while its transaction hangs: then no more records are taken until it is through."""
 
@@ -197,8 +196,18 @@ class Partitions:
             await self._bring_up(part, None)
 
     async def last_checkpoint(self) -> None:
-        """Everything absorbed, within a deadline; what is missing then is redone by the successor."""
-        if not await self.checkpoints.all(self.all(), LAST_CHECKPOINT_SECONDS):
+        """Everything absorbed, within a deadline; what is missing then is redone by the successor.
+
+        A partition that is still coming up is given up, but not before its thread has noticed: behind our back it
+        would fence the successor.
+        """
+        for part in self.all():
+            part.gone = part.gone or not part.ready
+        loading = [part.loading for part in self.all() if part.loading is not None]
+        done = await self.checkpoints.all(self.all(), LAST_CHECKPOINT_SECONDS)
+        if loading:
+            await asyncio.wait(loading, timeout=LAST_CHECKPOINT_SECONDS)
+        if not done:
             log.warning(
                 "the last checkpoint took longer than %.0f s: the successor redoes it", LAST_CHECKPOINT_SECONDS
             )
@@ -213,18 +222,6 @@ class Partitions:
             if part.ready and not part.gone:
                 for tp in stragglers(part, self.consumer.thread, asyncio.get_running_loop().time()):
                     self._seek_back(tp)
-
-    async def watch_sources(self) -> None:
-        """A topic that is created anew under a worker has new records at offsets the state has absorbed long ago:
-        they would be skipped without a word. Seen twice, it is an end (a broker that starts may not know its topics).
-        """
-        lost_before = ""
-        while True:
-            await asyncio.sleep(SOURCES_SECONDS)
-            lost = await self._loader.source_lost()
-            if lost and lost == lost_before:
-                leave(Exit.SOURCE_LOST, lost)
-            lost_before = lost
 
     # Revoked.
 
@@ -248,5 +245,7 @@ class Partitions:
         self.revoked()
         if self._leaving is not None:
             await asyncio.wait([self._leaving], timeout=LEAVING_SECONDS)
+        for task in list(self._tasks):  # a partition that was still coming up need not come up any more
+            task.cancel()
         self.checkpoints.close()
         self._loader.end()

@@ -65,12 +65,13 @@ async def _serve(service: Service, settings: Settings, restorer: Restorer, clust
     told_to_stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, told_to_stop.set)
-    partitions = Partitions(Loader(restorer, lambda: cluster.topic_ids(restorer.sources)))
+    loader = Loader(restorer, lambda: cluster.topic_ids(restorer.sources))
+    partitions = Partitions(loader)
     app = build_app(service, settings, partitions)
     over = threading.Event()
     beats = _Beats(partitions)
     watch(lambda: beats.signs(app), over)
-    background = [partitions.spawn(beats.beat()), partitions.spawn(partitions.watch_sources())]
+    background = [partitions.spawn(beats.beat()), partitions.spawn(loader.watch_sources())]
     starting = asyncio.ensure_future(app.start())
     stopping = asyncio.ensure_future(told_to_stop.wait())
     crashed = asyncio.ensure_future(app._crashed.wait())

@@ -50,8 +50,11 @@ class Writer:
         self._producer: Producer | None = None
         self._undelivered: list[str] = []
 
-    def open(self, wanted: Callable[[], bool]) -> None:
-        """Fence every predecessor. A broker that is away is waited for while ``wanted()``. WriteEnded: refused."""
+    def open(self, wanted: Callable[[], bool]) -> bool:
+        """Fence every predecessor. A broker that is away is waited for. WriteEnded: refused.
+
+        False: not ``wanted`` any more. Whoever goes on then would fence the rightful successor.
+        """
         producer = Producer(
             self._settings.confluent(
                 transactional_id=self._transactional_id,
@@ -64,15 +67,16 @@ class Writer:
             )
             | QUIET
         )
-        while True:
+        while wanted():
             try:
                 producer.init_transactions(CALL_SECONDS)
             except KafkaException as error:
-                if not error.args[0].retriable() or not wanted():
+                if not error.args[0].retriable():
                     raise self._ended(error) from error
             else:
                 self._producer = producer
-                return
+                return True
+        return False
 
     def write(self, state: Iterable[StateRecord], outputs: Iterable[Output]) -> bool:
         """One transaction. True: committed. False: it was aborted, nothing of it counts; reload and go on.

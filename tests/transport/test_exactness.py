@@ -123,6 +123,20 @@ def test_sigterm_drains(settings: Settings, workers: Workers) -> None:
     expect_exact(settings, EACH_SIDE)
 
 
+def test_sigterm_while_coming_up(settings: Settings, workers: Workers) -> None:
+    """The second worker has taken partitions over and not restored them yet when both are told to stop."""
+    feed(settings, EACH_SIDE)
+    first = workers.start()
+    workers.wait_for(first, "ready: partitions 0, 1, 2, 3")
+    second = workers.start(slow_restore_seconds=2)
+    workers.wait_for(second, "restoring partition")
+    assert workers.stop(second) == Exit.STOPPED, workers.log(second)
+    feed(settings, EACH_SIDE)
+    wait_until_absorbed(settings, 2 * EACH_SIDE)
+    assert workers.stop(first) == Exit.STOPPED
+    expect_exact(settings, 2 * EACH_SIDE)
+
+
 def test_an_aborted_transaction_is_redone(settings: Settings, workers: Workers) -> None:
     feed(settings, EACH_SIDE)
     worker = workers.start(abort=[1, 2, 6], slow_seconds=0.05)

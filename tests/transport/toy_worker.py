@@ -2,7 +2,8 @@
 
 Faults: ``slow_seconds`` each absorb takes; ``hold_seconds`` inside every open transaction, behind its records;
 ``abort``: the ordinals of transactions that meet an abortable error; ``lose``: ordinals of batches that get lost
-between the fetch and the fold; ``always_due``: every record is an output, at once.
+between the fetch and the fold; ``slow_restore_seconds`` each state takes to be read; ``always_due``: every record is
+an output, at once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import threading
 from confluent_kafka import KafkaError, KafkaException
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import SourceRecords
+from driftloop.streams.transport.bring_up import Restorer
+from driftloop.streams.transport.exits import log
 from driftloop.streams.transport.partitions import Partitions
 from driftloop.streams.transport.run import run
 from driftloop.streams.transport.writer import Writer
@@ -25,7 +28,7 @@ never = threading.Event()
 
 def install(faults: dict[str, object]) -> None:
     transactions, batches = itertools.count(), itertools.count()
-    plain_absorb, plain_take = ToyFold.absorb, Partitions.take
+    plain_absorb, plain_take, plain_restore = ToyFold.absorb, Partitions.take, Restorer.restore
 
     def before_commit(_writer: Writer) -> None:
         never.wait(faults.get("hold_seconds", 0))
@@ -41,6 +44,13 @@ def install(faults: dict[str, object]) -> None:
         if next(batches) not in faults.get("lose", ()):
             plain_take(partitions, batch)
 
+    def restore(restorer: Restorer, partition: int, *rest: object) -> object:
+        if faults.get("slow_restore_seconds"):
+            log.info("restoring partition %d", partition)
+            never.wait(faults["slow_restore_seconds"])
+        return plain_restore(restorer, partition, *rest)
+
+    Restorer.restore = restore
     Writer.before_commit, ToyFold.absorb, Partitions.take = before_commit, absorb, take
 
 
