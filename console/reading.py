@@ -101,6 +101,9 @@ def _consumer(settings: Settings) -> Consumer:
             enable_partition_eof=True,
             isolation_level="read_committed",
             auto_offset_reset="earliest",
+            # By default it reads 100,000 messages ahead, up to 64 MB: nobody is so far behind that it pays.
+            queued_min_messages=10_000,
+            queued_max_messages_kbytes=8_192,
             fetch_wait_max_ms=10,  # the end of a topic is told only with the answer to a fetch that finds nothing
         )
         | {"logger": QUIET}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from driftloop.console.demo.flights import DAY_SECONDS, START
+from driftloop.console.demo.memory import spare_memory
 from driftloop.console.demo.policies import month_start
 from driftloop.console.demo.screen import Screen
 from driftloop.console.demo.stages import run_demo
@@ -36,6 +37,7 @@ def main(settings: Settings, report: Path | None = None, days: int | None = None
     # For all our processes. Fits share the processors with a stream, and threads that wait for each other by spinning
     # make both slow: on a busy machine a fit took 12 s on two threads and .9 s on one.
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    spare_memory()
     own = deployment_of(settings, secrets.token_hex(3))
     try:
         with Screen() as screen, _state(own) as here:
