@@ -34,6 +34,13 @@ class KafkaCatalogue:
             | QUIET
         )
 
+    def has_news(self) -> bool:
+        """Has anything been published since the last ``refresh``? Any thread may ask; False too if nobody answers."""
+        try:
+            return any(marks(self._consumer, topic, 0).high > read for topic, read in list(self._next.items()))
+        except KafkaException:
+            return False
+
     def refresh(self) -> None:
         """Read on to the current ends: some milliseconds. Unavailable: the cluster does not answer.
 

@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 
-from driftloop.schemas.errors import ConfigError, DriftloopError
+from driftloop.schemas.errors import ConfigError, DriftloopError, Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import FoldContext, Service
 from driftloop.streams.transport.app import ServiceApp, build_app
@@ -25,6 +25,8 @@ from driftloop.streams.transport.watchdog import Signs, watch
 
 DRAIN_SECONDS = 15.0
 BEAT_SECONDS = 0.25
+NEWS_SECONDS = 3.0
+"""A specification of a known model that is applied anew is noticed within this time; nothing else asks for it."""
 
 
 def run(service: Service, settings: Settings) -> int:
@@ -40,7 +42,7 @@ def run(service: Service, settings: Settings) -> int:
         log.error("%s", error)
         return Exit.CONFIG if isinstance(error, ConfigError) else Exit.UNAVAILABLE
     context = FoldContext(catalogue.catalogue, catalogue.refresh, partitions, settings.topic)
-    code = asyncio.run(_serve(service, settings, Restorer(service, settings, context), cluster))
+    code = asyncio.run(_serve(service, settings, Restorer(service, settings, context), cluster, catalogue))
     catalogue.close()
     return code
 
@@ -60,7 +62,9 @@ def set_up_logging(service: Service) -> None:
     logging.getLogger("driftloop.streams.transport").setLevel(logging.WARNING)
 
 
-async def _serve(service: Service, settings: Settings, restorer: Restorer, cluster: Cluster) -> int:
+async def _serve(
+    service: Service, settings: Settings, restorer: Restorer, cluster: Cluster, catalogue: KafkaCatalogue
+) -> int:
     loop = asyncio.get_running_loop()
     told_to_stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -71,7 +75,8 @@ async def _serve(service: Service, settings: Settings, restorer: Restorer, clust
     over = threading.Event()
     beats = _Beats(partitions)
     watch(lambda: beats.signs(app), over)
-    background = [partitions.spawn(beats.beat()), partitions.spawn(loader.watch_sources())]
+    work = (beats.beat(), loader.watch_sources(), _keep_current(catalogue))
+    background = [partitions.spawn(one) for one in work]
     starting = asyncio.ensure_future(app.start())
     stopping = asyncio.ensure_future(told_to_stop.wait())
     crashed = asyncio.ensure_future(app._crashed.wait())
@@ -100,6 +105,18 @@ async def _drained(app: ServiceApp) -> int:
         leave(Exit.DEADLINE, f"not drained within {DRAIN_SECONDS:.0f} s")
     log.info("stopped")
     return Exit.STOPPED
+
+
+async def _keep_current(catalogue: KafkaCatalogue) -> None:
+    """Asking may take its time, in a thread; reading changes what the folds look at: it is done between batches."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(NEWS_SECONDS)
+        if await loop.run_in_executor(None, catalogue.has_news):
+            try:
+                catalogue.refresh()
+            except Unavailable as error:
+                log.warning("%s; trying again", error)
 
 
 class _Beats:
