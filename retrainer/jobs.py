@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -122,8 +123,10 @@ def _answer(folder: Path, run: str) -> RunEnded | None:
 
 
 def _ended(job: Job) -> RunEnded:
-    if job.process and job.process.stdin:
-        job.process.stdin.close()
+    if job.process:
+        _signal(job.process, signal.SIGKILL)  # what the trainer had started itself, and left behind
+        if job.process.stdin:
+            job.process.stdin.close()
     if found := _answer(job.folder, job.started.run):
         return found
     code = job.process.returncode if job.process else 0
@@ -135,7 +138,12 @@ def _failed(job: Job, why: str) -> RunEnded:
 
 
 def _exit(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:  # a real-time signal has no name
+        return f"signal {-code}"
 
 
 def _tail(path: Path) -> str:
@@ -152,12 +160,19 @@ def _last_line(text: str) -> str:
     return lines[-1].strip() if lines else "it left no word"
 
 
+def _signal(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    """To the child and to what its trainer has started, which would hold its memory and cores for ever."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, how)  # it leads a session of its own
+
+
 def _end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
-    process.send_signal(how)
+    _signal(process, how)
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    _signal(process, signal.SIGKILL)
     if process.stdin:
         process.stdin.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -65,6 +66,7 @@ def test_a_users_own_trainer_is_run_and_its_model_stored(world) -> None:
         ("toy_trainers:hungry", {"memory_limit_mb": 400}, "exit code 1: MemoryError", "MemoryError"),
         ("toy_trainers:slow", {"time_limit_seconds": 3.0}, "longer than the limit of 3 s", ""),
         ("toy_trainers:crashing", {}, "signal SIGSEGV", "labelled rows read"),
+        ("toy_trainers:killed_by_a_nameless_signal", {}, f"signal {signal.SIGRTMIN + 6}", ""),
         ("toy_trainers:wrong", {}, "exit code 1: ZeroDivisionError: a bug of the user's", "Traceback"),
         (
             "toy_trainers:no_model",
@@ -114,6 +116,23 @@ def test_stopping_leaves_no_process_behind(world) -> None:
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert len(jobs) == 0
+
+
+def test_what_a_trainer_has_started_ends_with_it(world) -> None:
+    jobs = Jobs(world.settings)
+    jobs.start(*plan_for(world, "toy_trainers:leaves_a_process"))
+    log = run_folder(world.settings, "r1") / jobs_module.LOG
+    world.wait("the training", lambda: "left it" in log.read_text())
+    left = Path("/proc") / log.read_text().rpartition("left it ")[2].strip() / "stat"
+    jobs.stop()
+    world.wait("its end", lambda: _is_over(left))
+
+
+def _is_over(stat: Path) -> bool:
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 def test_a_child_leaves_when_its_service_is_gone(world) -> None:

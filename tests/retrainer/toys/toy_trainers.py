@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 
@@ -33,6 +34,16 @@ def slow(_dataset, _seed):
 
 def crashing(_dataset, _seed):
     os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def killed_by_a_nameless_signal(_dataset, _seed):
+    os.kill(os.getpid(), signal.SIGRTMIN + 6)
+
+
+def leaves_a_process(_dataset, _seed):
+    left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    print("left it", left.pid, file=sys.stderr)
+    threading.Event().wait(3600)
 
 
 def wrong(_dataset, _seed):
