@@ -5,11 +5,12 @@ offset ranges of predictions and ground truth -> batches by partition -> columns
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -21,12 +22,16 @@ from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.specification import MonitorSpecification
 
+log = logging.getLogger("driftloop.retrainer.reading")
+T = TypeVar("T")
 SOURCES = ("predictions", "ground-truth")
 BATCH_RECORDS = 20_000
 CALL_SECONDS_MOST = 10.0
 QUIET: dict[str, Any] = {"log_level": 0, "error_cb": lambda _error: None}
 """What matters comes back as an exception; librdkafka would print the rest to stderr."""
 NO_LEADER_YET = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+OUTAGE_SECONDS_MOST, AGAIN_SECONDS = 300.0, 1.0
+"""A run that fails is over: a cluster away for a moment would cost what it answers, maybe a person's order."""
 SILENCE_SECONDS_MOST = 30.0
 """Without a record for so long, the cluster is taken for gone."""
 
@@ -60,7 +65,7 @@ def read_rows(
     layouts: Layouts,
     as_of: float,
 ) -> tuple[Dataset, Origin]:
-    """Labelled rows of the model in these ranges, known at ``as_of``, in order. Unavailable: retention ate some.
+    """Labelled rows of the model in these ranges, known at ``as_of``, in order. ConfigError: retention ate some.
 
     ``layouts`` must know the model by this very ``specification``.
     """
@@ -72,11 +77,24 @@ def read_rows(
     return columns.rows(as_of)
 
 
+def patiently(read: Callable[[], T]) -> T:
+    """Read, and once more from the start as long as the cluster is away, within OUTAGE_SECONDS_MOST."""
+    deadline = time.monotonic() + OUTAGE_SECONDS_MOST
+    while True:
+        try:
+            return read()
+        except (Unavailable, KafkaException) as error:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("reading anew: %s", error)
+            time.sleep(AGAIN_SECONDS)
+
+
 def check_retention(consumer: Consumer, settings: Settings, ends: Sequence[OffsetRange]) -> None:
     for one in ends:
         low, _ = marks(consumer, settings.topic(one.topic), one.partition)
         if low > one.first and one.last >= one.first:
-            raise Unavailable(
+            raise ConfigError(  # it will not come back, however long one waits
                 f"{one.topic}[{one.partition}] begins at offset {low} now, the run started from {one.first}",
                 "retention is shorter than a run takes to be repeated: raise it on this topic",
             )

@@ -65,8 +65,7 @@ def run(plan: Plan, settings: Settings, specification: MonitorSpecification) -> 
     began = time.monotonic()
     with ThreadPoolExecutor(1) as beside:  # a trainer's libraries take a second or two, and reading mostly waits
         loading = beside.submit(prepared_trainer, specification.retrain.trainer)
-        layouts = layouts_for(settings, specification)
-        dataset, origin = reading.read_rows(settings, plan.ends, specification, layouts, plan.started.as_of)
+        dataset, origin = reading.patiently(lambda: rows_of(plan, settings, specification))
         trainer = loading.result()
     log.info("%d labelled rows read and joined in %.2f s", len(dataset), time.monotonic() - began)
     ended = train_and_prove(plan, specification.retrain, trainer, dataset, origin, Store(settings.artefacts))
@@ -77,6 +76,12 @@ def run(plan: Plan, settings: Settings, specification: MonitorSpecification) -> 
         ended.reason,
     )
     return ended
+
+
+def rows_of(plan: Plan, settings: Settings, specification: MonitorSpecification) -> tuple[Dataset, Origin]:
+    """The labelled rows, by every published way of writing them."""
+    layouts = layouts_for(settings, specification)
+    return reading.read_rows(settings, plan.ends, specification, layouts, plan.started.as_of)
 
 
 def layouts_for(settings: Settings, specification: MonitorSpecification) -> Layouts:

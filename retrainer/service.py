@@ -82,7 +82,7 @@ def serve(settings: Settings, stop: threading.Event) -> int:
                 if told.fatal():
                     log.error("the cluster refuses what the retrainer does: %s", told.str())
                     return Exit.REFUSED
-                log.warning("starting over: %s", told.str())
+                log.warning("starting over: %s; is the cluster at %s up?", told.str(), settings.bootstrap_servers)
                 stop.wait(RETRY_SECONDS)
     finally:
         jobs.stop()

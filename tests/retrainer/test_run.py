@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from driftloop.artefacts.store import Store
+from driftloop.retrainer import reading
 from driftloop.retrainer.dataset import Dataset, Origin
 from driftloop.retrainer.run import answer, train_and_prove
 from driftloop.retrainer.runs import (
@@ -24,6 +26,7 @@ from driftloop.retrainer.runs import (
     order_from_json,
     order_to_json,
 )
+from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.events import DecisionRecorded, OffsetRange
 from driftloop.schemas.settings import Settings
 
@@ -144,6 +147,22 @@ def test_a_cap_on_rows_samples_every_fit_and_keeps_the_held_out_rows_whole(tmp_p
     assert [len(d) for d in trainer.given] == [200, 200]
     assert ended.dataset.rows == 200
     assert ended.figures["held_out_rows"] == 150
+
+
+def test_a_cluster_that_is_away_for_a_moment_costs_no_run(monkeypatch) -> None:
+    answers = [Unavailable("the catalogue cannot be read"), KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))]
+
+    def read() -> str:
+        if answers:
+            raise answers.pop(0)
+        return "rows"
+
+    monkeypatch.setattr(reading, "AGAIN_SECONDS", 0.0)
+    assert reading.patiently(read) == "rows"
+    answers.append(Unavailable("away"))
+    monkeypatch.setattr(reading, "OUTAGE_SECONDS_MOST", -1.0)
+    with pytest.raises(Unavailable):
+        reading.patiently(read)
 
 
 def test_an_answer_is_there_whole(tmp_path) -> None:
