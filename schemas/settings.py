@@ -126,7 +126,7 @@ def default_state_folder(environment: Mapping[str, str]) -> Path:
 
 
 def _whole(name: str, text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise ConfigError(f"{name} is {text!r}, not a whole number above 0", f"for example {name}=3")
     return int(text)
 

@@ -49,5 +49,5 @@ def natural(version: str) -> tuple[tuple[int, int, str], ...]:
     >>> sorted(["v10", "v9", "v9b"], key=natural)
     ['v9', 'v9b', 'v10']
     """
-    parts = re.findall(r"\d+|\D+", version)
-    return tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts)
+    parts = re.findall(r"[0-9]{1,18}|[^0-9]+", version)  # int() refuses "²", and 5,000 digits
+    return tuple((0, int(p), "") if p[0] in "0123456789" else (1, 0, p) for p in parts)

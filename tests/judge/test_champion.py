@@ -51,3 +51,9 @@ def test_another_specification_of_the_same_version_is_another_champion() -> None
 
 def test_versions_are_ordered_as_people_read_them() -> None:
     assert sorted(["v10", "v2", "2013-02", "v2b", ""], key=natural) == ["", "2013-02", "v2", "v2b", "v10"]
+
+
+def test_a_version_that_only_looks_like_a_number_is_a_version() -> None:
+    """An app may say anything; the judge must not break on it, and come back to it after every start."""
+    odd = ["9" * 5_000, "²", "v1²", "v٣"]
+    assert sorted(odd, key=natural) == ["9" * 5_000, "v1²", "v٣", "²"]

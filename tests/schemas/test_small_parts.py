@@ -10,7 +10,7 @@ import pytest
 from aiokafka.partitioner import murmur2 as aiokafka_murmur2
 from driftloop.schemas.codec import EVENTS, encode
 from driftloop.schemas.deadletter import HEADERS_BYTES_MOST, KEPT_BYTES, VALUE_BYTES_MOST, dead_letter
-from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import GroundTruth, Progress
 from driftloop.schemas.headers import cloud_event_headers, event_id, rfc3339
 from driftloop.schemas.jsonable import record_to_jsonable, to_jsonable
@@ -24,6 +24,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from .examples import example
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "", "three", "²"])
+def test_a_number_of_partitions_that_is_none_is_told_by_its_variable(text: str) -> None:
+    with pytest.raises(ConfigError, match="DRIFTLOOP_PARTITIONS"):
+        Settings.from_environment({"DRIFTLOOP_PARTITIONS": text})
 
 
 @pytest.mark.parametrize(
