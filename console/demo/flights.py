@@ -6,10 +6,8 @@ departure delay + air time + 1 h. A flight that was cancelled or diverted has no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,9 +65,3 @@ class Flights:
         for i, name in enumerate(CATEGORICAL):
             found[name] = np.array(self.categories[i], object)[self.codes[:, i]]
         return found
-
-    def hours(self) -> Iterator[slice]:
-        """The rows of each event hour that has any, in order."""
-        hour = np.floor(self.event_time / HOUR_SECONDS)
-        bounds = [0, *(np.flatnonzero(np.diff(hour)) + 1).tolist(), len(self)]
-        yield from (slice(a, b) for a, b in pairwise(bounds) if a < b)

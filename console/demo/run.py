@@ -57,9 +57,7 @@ def deployment_of(settings: Settings, token: str) -> Settings:
     """A deployment of the demo's own. On somebody's cluster its topics carry a prefix that nobody else uses."""
     prefix = f"{settings.prefix}-demo-{token}" if settings.bootstrap_servers else settings.prefix
     folder = settings.state_folder / f"demo-{token}"
-    return replace(
-        settings, prefix=prefix, partitions=PARTITIONS, state_folder=folder, artefacts_folder=None, signing_key=None
-    )
+    return replace(settings, prefix=prefix, partitions=PARTITIONS, state_folder=folder)
 
 
 def where_next(given: Settings, own: Settings) -> list[str]:

@@ -65,7 +65,7 @@ def run_demo(settings: Settings, screen: Screen, days: int) -> Report:
         serving_seconds = time.monotonic() - serving_since
 
         screen.end_live()
-        screen.say("the year is over; reading its topics")
+        screen.say("all days are served; reading the topics")
         processes.stop_services()
         results = read_results(settings)
         others = json.loads(processes.file(OFFLINE, COMPARISON, OFFLINE_SECONDS_MOST).read_text())
