@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -57,9 +58,12 @@ class Workers:
         return self.log_file(self.all.index(worker)).read_text(errors="replace")
 
     def wait_for(self, worker: subprocess.Popen[bytes], sentence: str, seconds: float = 60.0) -> None:
+        """``sentence`` is a regular expression."""
+
         def said() -> bool:
-            assert worker.poll() is None or sentence in self.log(worker), self.log(worker)
-            return sentence in self.log(worker)
+            found = re.search(sentence, self.log(worker)) is not None
+            assert worker.poll() is None or found, self.log(worker)
+            return found
 
         wait_until(said, f"{sentence!r} in the log", seconds)
 
