@@ -32,7 +32,7 @@ from driftloop.retrainer.publish import (
     manifest_output,
 )
 from driftloop.retrainer.runs import Plan, RunEnded, ends_from_bytes, ends_to_bytes
-from driftloop.retrainer.state import PUBLISHED, RUNNING, ModelState, fold
+from driftloop.retrainer.state import PUBLISHED, RUNNING, ModelState, UnknownTransition, fold
 from driftloop.schemas.codec import decode
 from driftloop.schemas.deadletter import dead_letter
 from driftloop.schemas.errors import BadRecord, Unavailable
@@ -130,9 +130,15 @@ class Session:
     def restore(self) -> None:
         """Every model's state, and what is still to be done, from the decisions topic."""
         for message in reading.read_topic(self.settings, "decisions"):
-            decision = decode(message.value())
-            assert isinstance(decision, DecisionRecorded)
-            self.states[decision.model] = fold(self.state_of(decision.model), decision)
+            try:
+                decision = decode(message.value())
+                if not isinstance(decision, DecisionRecorded):
+                    raise BadRecord("unknown-schema", f"a {type(decision).__name__} does not belong here")
+                self.states[decision.model] = fold(self.state_of(decision.model), decision)
+            except (BadRecord, UnknownTransition) as error:  # somebody else's: refusing it would be for ever
+                place = f"{message.topic()}[{message.partition()}]@{message.offset()}"
+                log.error("%s is passed over, no retrainer has written it: %s", place, error)
+                continue
             if ends := dict(message.headers() or ()).get(ENDS_HEADER):
                 self.ends[decision.run] = ends_from_bytes(ends)
         for state in self.states.values():

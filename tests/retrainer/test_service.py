@@ -217,6 +217,17 @@ def test_a_bad_record_is_a_dead_letter_and_a_foreign_command_is_not_ours(setting
     assert world.kinds() == ["evaluated"]
 
 
+def test_a_decision_that_somebody_else_has_written_stops_no_start(settings, caplog) -> None:
+    world = World(settings)
+    for value in (b"", b"\xc3\x01nonsense"):
+        world.producer.produce(settings.topic("decisions"), value, b"loans")
+    world.say("decisions", "loans", command("retrain"))
+    with serving(settings):
+        world.say("windows", "loans", window(2, spec=world.spec.spec))
+        world.wait("the evaluation", lambda: len(reading.read_topic(settings, "decisions")) == 4)
+    assert caplog.text.count("is passed over") == 3
+
+
 def test_a_crash_between_manifest_and_deployment_leaves_only_the_deployment_to_do(settings) -> None:
     """The log as it stands after the first of the two transactions; a start makes the second and trains nothing."""
     world = World(settings)
