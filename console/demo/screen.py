@@ -101,8 +101,9 @@ class Screen:
         grid.add_row("windows", f"{tally.windows:,} measured", f"{tally.evaluations:,} decisions")
         grid.add_row("incidents", f"{len(tally.opened)} opened", f"{len(tally.open)} open")
         grid.add_row("models", f"{tally.version} serves", f"{tally.runs} fits, {tally.promotions} promoted")
-        bar = ProgressBar(total=moment.days, completed=moment.day, width=60)
-        return Group(Text(""), grid, bar, Text(f"{self._elapsed()}  Ctrl-C stops everything", style="dim"))
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(ProgressBar(total=moment.days, completed=moment.day, width=50), self._elapsed())
+        return Group(Text(""), grid, bar, Text("Ctrl-C stops everything", style="dim"))
 
     def _rate(self, moment: Moment) -> float:
         return (moment.records - self._records_before) / max(time.monotonic() - self._serving_since, 1e-3)
@@ -116,7 +117,7 @@ def print_report(console: Console, report: Report) -> None:
     table = Table(title="Log loss by month (less is better)", title_justify="left")
     table.add_column("2013")
     for policy in POLICIES:
-        table.add_column(policy, justify="right")
+        table.add_column(policy.replace("_", " "), justify="right")
     for month in report.log_loss["driftloop"]:
         figures = {policy: report.log_loss[policy][month] for policy in POLICIES}
         least = min(figures.values())

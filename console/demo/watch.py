@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from driftloop.client import Follower
 from driftloop.console.connection import QUIET
+from driftloop.console.reading import partitions_of
 from driftloop.schemas.codec import decode
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.events import DecisionRecorded, IncidentChanged, WindowMeasured
@@ -93,11 +94,10 @@ class Watch:
             )
             | {"logger": QUIET}
         )
-        known = self._consumer.list_topics(timeout=10).topics
         places = [
             TopicPartition(settings.topic(short), partition, 0)
             for short in TOPICS
-            for partition in known[settings.topic(short)].partitions
+            for partition in range(partitions_of(settings, settings.topic(short)))
         ]
         self._consumer.assign(places)
 
@@ -144,7 +144,7 @@ class Watch:
         for message in messages:
             if error := message.error():
                 if not error.retriable():
-                    raise KafkaException(error)
+                    raise Unavailable(f"{message.topic()} cannot be read: {error.str()}", "does the cluster run?")
             else:
                 self.tally.absorb(decode(message.value()))
         return len(messages)

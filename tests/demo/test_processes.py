@@ -110,7 +110,7 @@ def test_memory_is_counted_by_name_ourselves_and_children_included(helpers: Path
         wait(lambda: "here" in processes.log("patient").read_text(), "the helper to start")
         meter = MemoryMeter(processes.names)
         meter.sample()
-        assert set(meter.peak_mb) == {"app", "patient"}
+        assert meter.peak_mb.keys() >= {"app", "patient"}  # the run's broker may be a child of ours too
         now, peak = resident_mb(os.getpid())
         assert 0 < now <= peak <= meter.peak_mb["app"] * 1.2
         assert meter.peak_mb["patient"] < meter.peak_together_mb

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driftloop.console.demo import run
 from driftloop.console.demo.memory import MemoryMeter
 from driftloop.console.demo.report import POLICIES, Report, make_report
 from driftloop.console.demo.results import Results
 from driftloop.console.demo.run import deployment_of, where_next
 from driftloop.console.demo.screen import Moment, Screen
 from driftloop.console.demo.watch import Tally
+from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.settings import Settings
 from rich.console import Console
 
@@ -60,7 +62,16 @@ def test_the_table_has_every_month_every_policy_and_the_mean(report: Report) -> 
     console = Console(file=io.StringIO(), width=120)
     Screen(console).table(report)
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    for word in (*POLICIES, "March", "April", "mean", "0.4500", "3 dead letters", "100 never labelled", "judge 90"):
+    for word in (
+        *(policy.replace("_", " ") for policy in POLICIES),
+        "March",
+        "April",
+        "mean",
+        "0.4500",
+        "3 dead letters",
+        "100 never labelled",
+        "judge 90",
+    ):
         assert word in text, word
 
 
@@ -103,3 +114,9 @@ def test_on_somebodys_cluster_the_demo_has_a_prefix_of_its_own_and_says_where_to
     alone = replace(given, bootstrap_servers="")
     assert deployment_of(alone, "aa11").prefix == "shop"
     assert any("broker start" in line for line in where_next(alone, deployment_of(alone, "aa11")))
+
+
+def test_without_its_extra_the_demo_says_so_before_it_starts_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "EXTRA", ("numpy", "no_such_package"))
+    with pytest.raises(ConfigError, match=r"no_such_package\n.*driftloop\[demo\]"):
+        run.main(Settings())
