@@ -24,6 +24,8 @@ BATCH_RECORDS_MOST = 1000
 FETCH_WAIT_MS = 100
 """How long the broker may hold a fetch open. It answers at once when there is something; but a fetch that was sent
 without some partitions (their records were not taken yet) keeps these waiting so long."""
+LEARN_SECONDS = 0.5
+"""Between two questions for a topic that the cluster, just come back, does not know yet."""
 
 
 class Seek(NamedTuple):
@@ -54,6 +56,7 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         self.epoch: dict[TP, int] = {}
         self.handed_out: dict[TP, int] = {}
         self.commits_failed = 0
+        self._learning: asyncio.Future[None] | None = None
 
     async def on_loop(self, call: Coroutine[Any, Any, Any]) -> Any:
         """Await ``call`` on this thread's loop, from Faust's."""
@@ -67,6 +70,24 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """An assignment made without knowing a topic gives nobody its partitions, and aiokafka would leave it so."""
+        if self._unknown_topics():
+            log.warning("the cluster did not tell of %s yet; joining again when it does", self._unknown_topics())
+            self._learning = asyncio.ensure_future(self._learn_topics())
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    def _unknown_topics(self) -> list[str]:
+        consumer = self._ensure_consumer()
+        return sorted(t for t in consumer.subscription() if not consumer._client.cluster.partitions_for_topic(t))
+
+    async def _learn_topics(self) -> None:
+        consumer = self._ensure_consumer()
+        while not self.should_stop and self._unknown_topics():
+            await consumer._client.force_metadata_update()
+            await asyncio.sleep(LEARN_SECONDS)
+        consumer._coordinator.request_rejoin()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Whatever is fetched from here on belongs to no epoch, until the next seek."""

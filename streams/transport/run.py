@@ -94,7 +94,7 @@ async def _serve(
 
 def _check_started(starting: asyncio.Future[None]) -> None:
     if (error := starting.exception()) is not None:
-        log.error("", exc_info=error)
+        log.debug("", exc_info=error)  # what the cluster says is in the sentence; the way to it helps nobody
         leave(Exit.UNAVAILABLE, f"could not join the group: {error!r}")
 
 

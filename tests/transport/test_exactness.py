@@ -97,6 +97,16 @@ def test_a_second_worker_joins_and_leaves(settings: Settings, workers: Workers) 
     expect_exact(settings, 3 * EACH_SIDE)
 
 
+def test_an_assignment_made_without_knowing_the_topics_is_made_again(settings: Settings, workers: Workers) -> None:
+    """Seen when a broker came back: a stable group in which nobody had a partition, and nothing would change it."""
+    feed(settings, EACH_SIDE)
+    worker = workers.start(forget_topics=True)
+    wait_until_absorbed(settings, EACH_SIDE)
+    assert "the cluster did not tell of" in workers.log(worker)
+    assert workers.stop(worker) == Exit.STOPPED
+    expect_exact(settings, EACH_SIDE)
+
+
 def test_a_frozen_worker_is_fenced_and_says_so(settings: Settings, workers: Workers) -> None:
     feed(settings, EACH_SIDE)
     frozen = workers.start(slow_seconds=0.05, hold_seconds=0.3)

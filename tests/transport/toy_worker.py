@@ -3,7 +3,8 @@
 Faults: ``slow_seconds`` each absorb takes; ``hold_seconds`` inside every open transaction, behind its records;
 ``abort``: the ordinals of transactions that meet an abortable error; ``lose``: ordinals of batches that get lost
 between the fetch and the fold; ``slow_restore_seconds`` each state takes to be read; ``always_due``: every record is
-an output, at once.
+an output, at once; ``forget_topics``: the first assignment is made as by a leader whom a broker that is just coming
+back has not told of the topics.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import json
 import sys
 import threading
 
+from aiokafka.cluster import ClusterMetadata
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from confluent_kafka import KafkaError, KafkaException
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import SourceRecords
@@ -50,6 +53,13 @@ def install(faults: dict[str, object]) -> None:
             never.wait(faults["slow_restore_seconds"])
         return plain_restore(restorer, partition, *rest)
 
+    def assign(_cls: type, cluster: ClusterMetadata, members: dict[str, object]) -> object:
+        if faults.pop("forget_topics", False):
+            cluster._partitions.clear()
+        return plain_assign(cluster, members)
+
+    plain_assign = RangePartitionAssignor.assign
+    RangePartitionAssignor.assign = classmethod(assign)
     Restorer.restore = restore
     Writer.before_commit, ToyFold.absorb, Partitions.take = before_commit, absorb, take
 
