@@ -99,6 +99,7 @@ class Processes:
             try:
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
+                print(f"{name} did not end within {STOP_SECONDS:.0f} s and was killed", file=sys.stderr)
                 process.kill()
                 process.wait()
             del self.running[name]

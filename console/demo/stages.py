@@ -119,5 +119,6 @@ def _cluster(settings: Settings, screen: Screen, stack: ExitStack, processes: Pr
         screen.say(f"Kafka at {settings.bootstrap_servers}, our topics begin with {settings.prefix}")
         return settings
     processes.broker = stack.enter_context(EmbeddedBroker(screen.say))
+    stack.callback(processes.stop_services)  # before the broker: without it a service can neither drain nor leave
     screen.say(f"Apache Kafka at {processes.broker.bootstrap}")
     return replace(settings, bootstrap_servers=processes.broker.bootstrap)

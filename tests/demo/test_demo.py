@@ -156,6 +156,7 @@ def test_ctrl_c_ends_everything_and_cleans_up(tmp_path: Path) -> None:
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "Traceback" not in said
+    assert "was killed" not in said, "the broker was gone before the services had drained"
     wait_until_gone(tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("driftloop")] == []
 
