@@ -30,9 +30,11 @@ demo: setup  ## the whole loop on a year of flights (REPORT=file.json writes the
 test: setup  ## all tests, on a real broker that the run starts itself
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-check: setup  ## lint, format, types
+check: setup  ## lint, format, types, import rules
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p driftloop
+	$(BIN)/python -m pytest tests/test_tidy.py
 
 bench: bench-observer  ## every benchmark
 
