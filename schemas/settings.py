@@ -29,7 +29,6 @@ VARIABLES: dict[str, str] = {
     "DRIFTLOOP_SSL_CA": "file with the certificate authority of the cluster",
     "DRIFTLOOP_SCHEMA_REGISTRY_URL": "schema registry, Confluent API; set: the SDK frames records its way",
     "DRIFTLOOP_SESSION_SECONDS": "group session timeout of the stream workers (default 10)",
-    "DRIFTLOOP_DATA": "folder with the public streams of the tests",
 }
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
