@@ -54,7 +54,7 @@ class Screen:
     def serving(self, records: int) -> None:
         """From now on moments come; ``records`` were sent before."""
         self._serving_since, self._records_before = time.monotonic(), records
-        if self._console.is_terminal:
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(console=self._console, refresh_per_second=4, transient=True)
             self._live.start()
 

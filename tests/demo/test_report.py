@@ -92,7 +92,7 @@ def test_without_a_terminal_there_are_plain_lines_and_not_one_a_day() -> None:
 
 
 def test_on_a_terminal_lines_that_move_are_gone_at_the_end_and_news_stay() -> None:
-    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    console = Console(file=io.StringIO(), width=100, force_terminal=True, _environ={"TERM": "xterm"})
     tally = Tally()
     with Screen(console) as screen:
         screen.serving(0)
@@ -101,6 +101,14 @@ def test_on_a_terminal_lines_that_move_are_gone_at_the_end_and_news_stay() -> No
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "an incident" in text
     assert "day 1 of 306" in text
+
+
+def test_on_a_terminal_that_cannot_move_lines_there_are_plain_ones() -> None:
+    console = Console(file=io.StringIO(), width=100, force_terminal=True, _environ={"TERM": "dumb"})
+    with Screen(console) as screen:
+        screen.serving(0)
+        screen.show(Moment(1_362_114_000.0, 1, 306, 200, Tally()))
+    assert "day 1/306" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_on_somebodys_cluster_the_demo_has_a_prefix_of_its_own_and_says_where_to_look(tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ import aiokafka
 import faust
 import mode
 import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, Subscription, SubscriptionState, TopicPartitionState
@@ -29,6 +32,7 @@ OVERRIDDEN: dict[type, list[str]] = {
         "__post_init__",
         "_create_worker_consumer",
         "_fetch_records",
+        "on_partitions_assigned",
         "on_partitions_revoked",
         "verify_event_path",
     ],
@@ -149,3 +153,10 @@ def test_faust_can_be_started_without_its_producer_and_web() -> None:
 def test_the_app_tells_of_a_crash() -> None:
     assert "self._crashed = " in inspect.getsource(mode.Service.__init__)
     assert "self._crashed.set()" in inspect.getsource(mode.Service._crash)
+
+
+def test_aiokafka_can_be_asked_for_topics_and_to_join_again() -> None:
+    assert inspect.iscoroutinefunction(AIOKafkaClient.force_metadata_update)
+    assert names(ClusterMetadata.partitions_for_topic) == ["self", "topic"]
+    assert names(GroupCoordinator.request_rejoin) == ["self"]
+    assert "self._client = AIOKafkaClient(" in inspect.getsource(AIOKafkaConsumer.__init__)
