@@ -15,6 +15,7 @@ from driftloop.artefacts.signature import sign
 from driftloop.artefacts.store import Store
 from driftloop.schemas.codec import decode
 from driftloop.schemas.events import DeploymentChanged, GroundTruth, ModelPublished
+from driftloop.schemas.specification import compile_monitor
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "client.md"
 MY_MODEL = """
@@ -33,6 +34,11 @@ def example() -> str:
 
 def test_it_fits_on_a_card() -> None:
     assert len(example().splitlines()) <= 22
+
+
+def test_the_monitor_file_compiles() -> None:
+    (found,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.S)
+    assert compile_monitor(found, str(PAGE)).retrain.mode == "automatic"
 
 
 @pytest.mark.kafka
