@@ -46,7 +46,8 @@ def load_trainer(name: str) -> Trainer:
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
-        raise ConfigError(f"trainer {name!r}: {module_name} cannot be imported: {error}", EXAMPLE) from error
+        hint = f"install it beside the retrainer, or start that with its folder on PYTHONPATH; {EXAMPLE}"
+        raise ConfigError(f"trainer {name!r}: {module_name} cannot be imported: {error}", hint) from error
     trainer: Trainer | None = getattr(module, function_name, None)
     if not callable(trainer):
         raise ConfigError(f"trainer {name!r}: {module_name} has no function {function_name}", EXAMPLE)

@@ -29,6 +29,7 @@ def test_a_name_that_leads_nowhere_says_which_half_is_wrong(name, said) -> None:
     with pytest.raises(ConfigError, match=said) as caught:
         load_trainer(name)
     assert "driftloop.retrainer.river_trainer:train" in caught.value.hint
+    assert ("PYTHONPATH" in caught.value.hint) == ("imported" in said)
 
 
 def test_without_a_name_it_is_the_default() -> None:
