@@ -184,7 +184,8 @@ def _encode_tail(layout: PredictionLayout, tail: tuple[Any, ...]) -> bytes:
     if role not in ROLES:
         raise BadRecord("unknown-role", f"role is {role!r}", f"one of {', '.join(ROLES)}")
     if not isinstance(version, str) or not version:
-        raise BadRecord("wrong-type", f"version is {version!r}, not a text", 'for example version="v1"')
+        hint = 'version="v1" in the call, or once for all calls: Producer(model, version="v1")'
+        raise BadRecord("wrong-type", f"version is {version!r}, not the name of a version", hint)
     record = {"model": spec.model, "model_version": version, "role": role, "predicted": predicted}
     record |= {f.field: value for f, value in zip(spec.categorical, categories, strict=True)}
     for name, value in record.items():

@@ -91,6 +91,12 @@ def test_what_the_observer_would_refuse_is_refused_here(changes: dict[str, Any],
     assert caught.value.reason == reason
 
 
+def test_without_a_version_the_hint_names_both_places_for_it() -> None:
+    with pytest.raises(BadRecord) as caught:
+        encoded(version="")
+    assert "in the call" in caught.value.hint and "Producer(model, version=" in caught.value.hint
+
+
 def test_a_registry_changes_the_framing_and_nothing_else() -> None:
     framing = Framing(id_of_schema=lambda _: 9)
     assert encoded(framing=framing) == CONFLUENT + b"\x00\x00\x00\x09" + encoded()[10:]
