@@ -25,8 +25,9 @@ from driftloop.streams.judge.reference import CatalogueLookup
 from driftloop.streams.judge.state import Records, Store, by_model, key
 from driftloop.streams.judge.telling import SERVICE, output
 
-_MOVED = struct.Struct("<qq")
-"""In front of a sight's Progress: when predictions and truths last moved, Kafka's milliseconds."""
+_CLOCK = struct.Struct("<qqqq")
+"""In front of a sight's Progress, Kafka's milliseconds: when its predictions and truths last moved; as of then, the
+latest Progress of any partition, and the first behind the last pause of all."""
 
 
 class JudgeFold:
@@ -68,8 +69,9 @@ class JudgeFold:
         event = decode(value)
         if isinstance(event, Progress):
             self.frontier.absorb(event, timestamp_ms)
-            moved = self.frontier.sights[event.partition].moved_ms
-            self.store.put(key("sight", event.partition), _MOVED.pack(*moved) + encode(event))
+            frontier = self.frontier
+            clock = (*frontier.sights[event.partition].moved_ms, frontier.latest_ms, frontier.resumed_ms)
+            self.store.put(key("sight", event.partition), _CLOCK.pack(*clock) + encode(event))
         elif isinstance(event, Pane):
             assert value is not None
             self._model(event.model).wait(event, value, self.frontier.due(event))
@@ -96,7 +98,7 @@ class JudgeFold:
             self._stepped.add(name)
             heapq.heapreplace(instants, (model.next_instant(), name))
         self.frontier.done = reached
-        self.store.put_json(key("frontier"), {"done": reached, "latest_ms": self.frontier.latest_ms})
+        self.store.put_json(key("frontier"), {"done": reached})
 
     def _patience(self) -> float:
         """Of the models here, the one that waits longest for a silent partition decides for all of them."""
@@ -121,14 +123,14 @@ class JudgeFold:
     def _restore(self, records: Mapping[str, Records]) -> None:
         own = records.get("", {})
         for record in own.get("frontier", []):
-            found = json.loads(record.value)
-            self.frontier.done, self.frontier.latest_ms = found["done"], found["latest_ms"]
+            self.frontier.done = json.loads(record.value)["done"]
         for record in own.get("sight", []):
-            progress = decode(record.value[_MOVED.size :])
+            progress = decode(record.value[_CLOCK.size :])
             assert isinstance(progress, Progress)
-            moved = _MOVED.unpack_from(record.value)
-            self.frontier.sights[progress.partition] = Sight(progress, (moved[0], moved[1]))
-            self.frontier.latest_ms = max(self.frontier.latest_ms, *moved)
+            predictions_moved, truths_moved, latest, resumed = _CLOCK.unpack_from(record.value)
+            self.frontier.sights[progress.partition] = Sight(progress, (predictions_moved, truths_moved))
+            self.frontier.latest_ms = max(self.frontier.latest_ms, latest)
+            self.frontier.resumed_ms = max(self.frontier.resumed_ms, resumed)
         for name in sorted(set(records) - {""}):
             try:
                 self._model(name).restore(records[name])

@@ -9,8 +9,10 @@ frontier F everything due by F is here, whatever the interleaving, and the judge
 A quiet source would hold the frontier for ever. It is left out, and named, once it has been silent in event time
 (``idle_after_seconds`` behind the furthest source), was caught up when it last spoke, and the log itself shows that
 time has gone by: ``SILENT_MS`` between the Kafka timestamps of the Progress in which it last moved and of the latest
-of any partition. Event time alone is no proof: in a backfill one partition is months ahead within a second. What such
-a source sends later comes behind its instant, and is applied just behind the frontier, as a correction.
+of any partition. Event time alone is no proof: in a backfill one partition is months ahead within a second. Nor is a
+night in which nobody spoke: the first to speak in the morning is ahead of all others, so their silence counts from
+then (``resumed_ms``). What such a source sends later comes behind its instant, and is applied just behind the
+frontier, as a correction.
 """
 
 from __future__ import annotations
@@ -38,11 +40,13 @@ class Sight:
 
 @dataclass(slots=True)
 class Frontier:
-    """``done``: every instant at or before it has been worked off."""
+    """``done``: every instant at or before it has been worked off. By Kafka's clock, ``latest_ms``: the latest Progress;
+    ``resumed_ms``: the first behind the last pause in which no partition spoke."""
 
     sights: dict[int, Sight] = field(default_factory=dict)
     done: float = -math.inf
     latest_ms: int = 0
+    resumed_ms: int = 0
 
     def absorb(self, progress: Progress, timestamp_ms: int) -> None:
         """A watermark never goes back: an observer that starts over repeats what it has told."""
@@ -55,6 +59,8 @@ class Frontier:
                 timestamp_ms if now[1] > before.watermarks[1] else before.moved_ms[1],
             )
         self.sights[progress.partition] = Sight(progress, moved)
+        if timestamp_ms > self.latest_ms + SILENT_MS:
+            self.resumed_ms = timestamp_ms
         self.latest_ms = max(self.latest_ms, timestamp_ms)
 
     def due(self, pane: Pane) -> float:
@@ -83,5 +89,5 @@ class Frontier:
         return [
             watermark
             for watermark, moved in zip(sight.watermarks, sight.moved_ms, strict=True)
-            if not (sight.progress.caught_up and watermark < behind and moved < silent)
+            if not (sight.progress.caught_up and watermark < behind and max(moved, self.resumed_ms) < silent)
         ]

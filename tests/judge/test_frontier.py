@@ -50,9 +50,24 @@ def test_being_behind_in_event_time_alone_is_not_silence() -> None:
 
 
 def test_a_partition_that_is_silent_by_kafkas_clock_too_is_left_out_and_named() -> None:
-    frontier = seen((spoke(1, 0.0), NOW), (spoke(0, 2 * HOUR), NOW), (spoke(0, DAY), NOW + SILENT_MS + 1))
+    frontier = seen(
+        (spoke(1, 0.0), NOW),
+        (spoke(0, 2 * HOUR), NOW),
+        (spoke(0, 3 * HOUR), NOW + SILENT_MS),
+        (spoke(0, DAY), NOW + SILENT_MS + 1),
+    )
     assert frontier.reached(HOUR) == (DAY, (1,))
     assert frontier.reached(2 * DAY) == (0.0, ()), "not longer than the specification allows"
+
+
+def test_the_first_to_speak_after_a_quiet_night_does_not_make_the_others_silent() -> None:
+    """Nobody spoke for long; then one partition is hours ahead. The others get as long as ever to speak again."""
+    frontier = seen((spoke(0, 0.0), NOW), (spoke(1, 0.0), NOW), (spoke(0, 9 * HOUR), NOW + 2 * SILENT_MS))
+    assert frontier.reached(HOUR) == (0.0, ())
+    frontier.absorb(spoke(0, 10 * HOUR), NOW + 3 * SILENT_MS)
+    assert frontier.reached(HOUR) == (0.0, ())
+    frontier.absorb(spoke(0, 10 * HOUR), NOW + 3 * SILENT_MS + 1)
+    assert frontier.reached(HOUR) == (10 * HOUR, (1,))
 
 
 def test_one_that_was_not_caught_up_is_waited_for_whatever_the_time() -> None:
@@ -71,6 +86,7 @@ def test_truths_that_stay_away_do_not_hold_the_predictions_for_ever() -> None:
     frontier = seen(
         (spoke(0, 0.0, -math.inf), NOW),
         (spoke(1, 0.0, -math.inf), NOW),
+        (spoke(0, 60.0, -math.inf), NOW + SILENT_MS),
         (spoke(0, DAY, -math.inf), NOW + SILENT_MS + 1),
         (spoke(1, 2 * DAY, -math.inf), NOW + SILENT_MS + 2),
     )
@@ -90,6 +106,9 @@ def test_the_panes_of_a_partition_that_was_left_out_are_corrections_when_they_co
     judge = Judge()
     silent = [encode(progress(2, 3, START - DAY))]
     judge.absorb([*silent, *streams[0], *streams[1]], timestamp_ms=NOW)
+    judge.checkpoint()
+    assert judge.events == []
+    judge.absorb([streams[0][-1]], timestamp_ms=NOW + SILENT_MS)
     judge.checkpoint()
     assert judge.events == []
     judge.absorb([streams[0][-1]], timestamp_ms=NOW + 2 * SILENT_MS)
