@@ -40,8 +40,8 @@ class Sight:
 
 @dataclass(slots=True)
 class Frontier:
-    """``done``: every instant at or before it has been worked off. By Kafka's clock, ``latest_ms``: the latest Progress;
-    ``resumed_ms``: the first behind the last pause in which no partition spoke."""
+    """``done``: every instant at or before it has been worked off. By Kafka's clock, ``latest_ms`` is the latest
+    Progress, ``resumed_ms`` the first behind the last pause in which no partition spoke."""
 
     sights: dict[int, Sight] = field(default_factory=dict)
     done: float = -math.inf
