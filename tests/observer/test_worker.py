@@ -68,22 +68,26 @@ def publish(settings: Settings, short: str, records: list[tuple[bytes | None, by
     assert producer.flush(20) == 0
 
 
-def read(settings: Settings, short: str, done: Callable[[list[bytes]], bool], worker: Worker) -> list[bytes]:
+Found = list[tuple[int, bytes]]
+"""Partition and value of each record read."""
+
+
+def read(settings: Settings, short: str, done: Callable[[Found], bool], worker: Worker) -> list[bytes]:
     """Values of a topic, read_committed, until they are ``done``."""
     topic = settings.topic(short)
     consumer = Consumer(
         settings.confluent(group_id="test", isolation_level="read_committed", enable_auto_commit=False)
     )
     consumer.assign([TopicPartition(topic, p, 0) for p in range(settings.partitions)])
-    found: list[bytes] = []
+    found: Found = []
     deadline = time.monotonic() + 60
     try:
         while not done(found):
             assert worker.process.poll() is None and time.monotonic() < deadline, worker.log.read_text()[-3000:]
-            found += [m.value() for m in consumer.consume(500, 0.2) if not m.error()]
+            found += [(m.partition(), m.value()) for m in consumer.consume(500, 0.2) if not m.error()]
     finally:
         consumer.close()
-    return found
+    return [value for _, value in found]
 
 
 @pytest.mark.kafka
@@ -101,12 +105,19 @@ def test_a_killed_worker_tells_what_an_undisturbed_list_tells(settings: Settings
         for short, log, cuts in zip(("predictions", "ground-truth"), expected.records, halves, strict=True):
             publish(settings, short, log[cuts[number] : cuts[number + 1]], PARTITION)
 
-    def absorbed(number: int) -> Callable[[list[bytes]], bool]:
+    def absorbed(number: int) -> Callable[[Found], bool]:
         wanted = [cuts[number + 1] - 1 for cuts in halves]
 
-        def done(values: list[bytes]) -> bool:
-            events = [event for event in map(decode, values) if isinstance(event, Progress)]
-            return any([e.predictions_offset, e.truths_offset] == wanted for e in events if e.partition == PARTITION)
+        def is_wanted(event: object) -> bool:
+            return (
+                isinstance(event, Progress)
+                and event.partition == PARTITION
+                and [event.predictions_offset, event.truths_offset] == wanted
+            )
+
+        def done(found: Found) -> bool:
+            """In every partition of the topic: each has its own panes in front of the Progress."""
+            return len({p for p, value in found if is_wanted(decode(value))}) == settings.partitions
 
         return done
 
