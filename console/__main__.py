@@ -1,7 +1,8 @@
 """The command line. Each command's work is in a file of its own, imported when it is called.
 
 Exit codes: 0 done; 2 the operator can mend it (a setting, a file, an argument); 65 a record that cannot be read;
-75 may work later; 3 `broker status` where no broker runs. The workers have their own (streams/transport/exits.py).
+75 may work later; 3 `broker status` where no broker runs; 1 `status` or `doctor` found something wrong. The workers
+have their own (streams/transport/exits.py).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 EXIT_CODES: dict[type[DriftloopError], int] = {ConfigError: 2, BadRecord: 65, Unavailable: 75}
 NOT_RUNNING = 3
+SOMETHING_WRONG = 1
 
 app = typer.Typer(
     name="driftloop",
@@ -183,6 +185,26 @@ def retrainer() -> None:
     from driftloop.retrainer.service import main as run
 
     raise typer.Exit(run(_connect()))
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON object.")] = False,
+) -> None:
+    """State, lag and owner of every partition of observer and judge; the retrainer's group.
+
+    Works while they run and while they do not. Exit code 0: nothing is wrong; 1: something is (records wait and
+    nobody holds their partition, no progress for a minute, a topic missing or truncated, a foreign state), named at
+    the end; 75: the cluster does not answer. Lag counts records behind what the state has absorbed.
+    """
+    from driftloop.console import status_report
+    from driftloop.console.status_reading import read_status
+
+    found = read_status(_connect())
+    for line in [status_report.as_json(found)] if as_json else status_report.lines(found):
+        print(line)
+    if any(problem for one in found for problem in one.problems()):
+        raise typer.Exit(SOMETHING_WRONG)
 
 
 @app.command()

@@ -38,6 +38,11 @@ def read_batches(settings: Settings, topic: str) -> Iterator[list[Any]]:
     return _read(settings, places, follow=False)
 
 
+def read_places(settings: Settings, places: list[TopicPartition]) -> Iterator[list[Any]]:
+    """From these offsets to the ends as of now, of several topics at once."""
+    return _read(settings, places, follow=False) if places else iter(())
+
+
 def read_tails(settings: Settings, topic: str, records: int) -> Iterator[Any]:
     """The last ``records`` messages of every partition."""
     partitions = partitions_of(settings, topic)
@@ -70,7 +75,7 @@ def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Ite
     consumer = _consumer(settings)
     try:
         consumer.assign(places)
-        unread = {place.partition for place in places}
+        unread = {(place.topic, place.partition) for place in places}
         heard = time.monotonic()
         while unread or follow:
             batch = []
@@ -80,7 +85,7 @@ def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Ite
                 if error is None:
                     batch.append(message)
                 elif error.code() == KafkaError._PARTITION_EOF:
-                    unread.discard(message.partition())
+                    unread.discard((message.topic(), message.partition()))
                 else:
                     raise _unavailable(places[0].topic, error)
             if first is not None or follow:

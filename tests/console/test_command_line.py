@@ -36,6 +36,7 @@ def test_help_imports_nothing_heavy() -> None:
         "monitor",
         "reference",
         "cat",
+        "status",
         "observer",
         "judge",
         "retrainer",
