@@ -45,11 +45,13 @@ class Bins:
 
 @dataclass(frozen=True, slots=True)
 class Pane:
-    """Cumulative partial sums of one (model, version, role, spec, pane, partition, kind, bucket).
+    """Cumulative partial sums of one (model, version, role, spec, pane, partition, kind, bucket, segment, against).
 
     A later pane of the same key replaces the earlier one; panes of different keys add up.
     kind ``features``: all predictions of the pane; bucket -1.
     kind ``labels``: the labelled pairs whose label delay fell into delay bucket ``bucket``.
+    kind ``paired``: predictions of a challenger beside those of the champion's version ``against``, on the same ids.
+    ``segment``: a declared segment; empty: all rows.
     ``emitted_at`` is the instant of event time at which it was due; ``revision`` counts corrections, from 0.
     Offsets are the first and last source offset counted here, -1 where none.
     """
@@ -72,6 +74,8 @@ class Pane:
     counts: dict[str, int] = field(default_factory=dict)
     sums: dict[str, float] = field(default_factory=dict)
     histograms: tuple[Bins, ...] = ()
+    segment: str = ""
+    against: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from driftloop.streams.judge.measured import Moment, measure
 from driftloop.streams.judge.performance import MaturedPane, Performance
 from driftloop.streams.judge.reference import Lookup, Reference
 from driftloop.streams.judge.state import Group, Records, Store, key, pane_key
-from driftloop.streams.judge.sums import COUNTERS, FEATURES, LABELS, PaneSums, total
+from driftloop.streams.judge.sums import COUNTERS, FEATURES, LABELS, PAIRED, PaneSums, total
 from driftloop.streams.judge.windows import FEATURES_CLOSING, Window
 
 EMPTY_WINDOWS_MOST = 100
@@ -86,7 +86,12 @@ class ModelJudge:
         self._arrivals = 0
 
     def wait(self, pane: Pane, raw: bytes, due: float) -> None:
-        """Take a pane that will count at ``due``. Errors: BadRecord, and nothing has changed."""
+        """Take a pane that will count at ``due``. Errors: BadRecord, and nothing has changed.
+
+        Panes of segments and of champion beside challenger are read past: no window tells them yet.
+        """
+        if pane.segment or pane.kind == PAIRED:
+            return
         if pane.kind in (FEATURES, LABELS):
             self.editions[pane.spec].layout.check(pane)
         elif pane.kind != COUNTERS:

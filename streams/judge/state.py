@@ -40,7 +40,12 @@ def key(kind: str, *parts: str | int | float) -> bytes:
 
 def pane_key(kind: str, pane: Pane) -> bytes:
     """Under which a pane replaces an earlier one; a pending one stands beside others of its key."""
-    parts = (pane.model, pane.version, pane.role, pane.spec, pane.kind, pane.bucket, pane.pane_start, pane.partition)
+    parts: tuple[str | int | float, ...] = (
+        *(pane.model, pane.version, pane.role, pane.spec, pane.kind),
+        *(pane.bucket, pane.pane_start, pane.partition),
+    )
+    if pane.segment or pane.against:
+        parts += (pane.segment, pane.against)
     if kind == "pending":
         return key(kind, *parts, pane.emitted_at, pane.revision)
     return key(kind, *parts)

@@ -18,7 +18,7 @@ from driftloop.schemas.events import OffsetRange, Pane
 from driftloop.schemas.specification import MonitorSpecification
 from numpy.typing import NDArray
 
-FEATURES, LABELS, COUNTERS = "features", "labels", "counters"
+FEATURES, LABELS, COUNTERS, PAIRED = "features", "labels", "counters", "paired"
 LABEL_HISTOGRAMS = {"confusion": 9, "score_by_label:0": SCORE_BINS, "score_by_label:1": SCORE_BINS, "loss": LOSS_BINS}
 LABEL_SUMS = ("log_loss", "log_loss_squared", "brier")
 Counts = NDArray[np.int64]

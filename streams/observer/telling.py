@@ -68,6 +68,7 @@ def pane_output(topic: str, pane: Pane) -> Output:
         p.bucket,
         p.emitted_at,
         p.revision,
+        *([p.segment, p.against] if p.segment or p.against else []),
     )
     headers = cloud_event_headers("Pane", name, SERVICE, p.emitted_at)
     return Output(topic, p.model.encode(), encode(p), None, tuple(headers))
