@@ -1,17 +1,16 @@
-"""The records both workers of the benchmark read: predictions with 10 numeric and 2 categorical features, and truths.
+"""The records that the workers of the benchmark read: predictions with 10 numeric and 2 categorical features, truths.
 
 Seeded, in order of time: a pair's truth follows its prediction after some hours; nothing is late, nothing is missing,
-so that both workers can be held to the same number of joined pairs.
+so that every worker can be held to the same number of joined pairs.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from confluent_kafka import Producer
 from driftloop.console.monitor import specification_events
 from driftloop.console.publishing import Publication, publish
 from driftloop.schemas.codec import encode
@@ -26,12 +25,14 @@ NUMERIC = tuple(f"x{i}" for i in range(10))
 CATEGORICAL = {"region": ("north", "south", "east", "west"), "device": ("phone", "desktop", "tablet")}
 CLASSES = ("good", "bad")
 START = 1_700_006_400.0
-DAYS = 2
-"""100,000 pairs in two days: some 170 a pane and partition. Below ten, telling the panes is most of the work."""
 DAY_SECONDS = 86_400.0
+EVENTS_PER_SECOND = 6.0
+"""Of event time: a million records in two days. Twelve partitions and panes of an hour then hold 900 pairs each;
+below ten, telling the panes would be most of the work."""
+REFERENCE_ROWS = 10_000
 MONITOR = "\n".join(
     [
-        f'model = "{MODEL}"',
+        'model = "{model}"',
         'task = "binary"',
         f'classes = ["{CLASSES[0]}", "{CLASSES[1]}"]',
         "[time]",
@@ -39,12 +40,19 @@ MONITOR = "\n".join(
         'window = "1 d"',
         'horizon = "3 d"',
         "[features]",
-        *(f'{name} = "numeric"' for name in NUMERIC),
-        *(f'{name} = "categorical"' for name in CATEGORICAL),
+        "{features}",
         "[alarms]",
         'budget = "1 per month"',
     ]
 )
+
+
+class Record(NamedTuple):
+    """``short``: which topic, as schemas/topics.py calls it."""
+
+    short: str
+    key: bytes
+    value: bytes
 
 
 class Stream(NamedTuple):
@@ -58,10 +66,10 @@ class Stream(NamedTuple):
     label: np.ndarray
 
 
-def make_stream(pairs: int, seed: int = 1) -> Stream:
-    """``pairs`` predictions over two days; a label is drawn with its own score's probability."""
+def make_stream(pairs: int, seed: int = 1, per_second: float = EVENTS_PER_SECOND) -> Stream:
+    """``pairs`` predictions, ``per_second / 2`` a second; a label is drawn with its own score's probability."""
     rng = np.random.default_rng(seed)
-    event_time = np.sort(START + rng.random(pairs) * DAYS * DAY_SECONDS)
+    event_time = np.sort(START + rng.random(pairs) * pairs * 2 / per_second)
     numeric = rng.normal(size=(pairs, len(NUMERIC)))
     score = 1 / (1 + np.exp(-(numeric @ np.linspace(0.8, -0.4, len(NUMERIC)))))
     return Stream(
@@ -74,32 +82,47 @@ def make_stream(pairs: int, seed: int = 1) -> Stream:
     )
 
 
-def specification() -> MonitorSpecification:
+def model_names(models: int) -> list[str]:
+    """One: ``bench``; a hundred: ``bench-00`` to ``bench-99``."""
+    return [MODEL] if models == 1 else [f"{MODEL}-{i:02d}" for i in range(models)]
+
+
+def specification(
+    model: str = MODEL, numeric: Sequence[str] = NUMERIC, categorical: Sequence[str] = tuple(CATEGORICAL)
+) -> MonitorSpecification:
     """Without bins: they come from the reference."""
-    return compile_monitor(MONITOR, "benchmarks/stream.py")
+    features = [f'{name} = "numeric"' for name in numeric] + [f'{name} = "categorical"' for name in categorical]
+    return compile_monitor(MONITOR.format(model=model, features="\n".join(features)), "benchmarks/stream.py")
 
 
-def publish_monitor(settings: Settings, stream: Stream, rows: int = 10_000) -> MonitorSpecification:
+def with_reference(spec: MonitorSpecification, stream: Stream) -> tuple[MonitorSpecification, ReferenceBuilt]:
     """Specification with bins, and reference, from the first rows."""
-    columns = {name: stream.numeric[:rows, i] for i, name in enumerate(NUMERIC)}
-    columns |= {name: values[:rows].astype(object) for name, values in stream.categories.items()}
+    rows = slice(REFERENCE_ROWS)
+    columns = {name: stream.numeric[rows, i] for i, name in enumerate(NUMERIC)}
+    columns |= {name: values[rows].astype(object) for name, values in stream.categories.items()}
     spec, baselines = build_reference(
-        specification(),
-        columns,
-        stream.label[:rows],
-        score=stream.score[:rows],
-        event_time=stream.event_time[:rows],
-        predicted=(stream.score[:rows] > 0.5).astype(np.int64),
+        spec,
+        {feature.name: columns[feature.name] for feature in spec.features},
+        stream.label[rows],
+        score=stream.score[rows],
+        event_time=stream.event_time[rows],
+        predicted=(stream.score[rows] > 0.5).astype(np.int64),
     )
-    built = ReferenceBuilt(MODEL, spec.spec, baselines.reference, baselines.to_json())
-    reference = Publication("references", f"{MODEL}/{baselines.reference}", built)
-    publish(settings, [*specification_events(spec), reference])
-    return spec
+    return spec, ReferenceBuilt(spec.model, spec.spec, baselines.reference, baselines.to_json())
 
 
-def records(stream: Stream, spec: MonitorSpecification) -> Iterator[tuple[str, bytes, bytes]]:
-    """(short topic, key, value) in order of time."""
-    found = layout(spec)
+def publish_monitors(settings: Settings, stream: Stream, models: Sequence[str] = (MODEL,)) -> None:
+    """The live specifications of all models of a stream."""
+    found: list[Publication] = []
+    for model in models:
+        spec, built = with_reference(specification(model), stream)
+        found += [*specification_events(spec), Publication("references", f"{model}/{built.reference}", built)]
+    publish(settings, found)
+
+
+def records(stream: Stream, models: Sequence[str] = (MODEL,), truths: bool = True) -> Iterator[Record]:
+    """All records in order of time; the pairs go round the models."""
+    layouts = [layout(with_reference(specification(model), stream)[0]) for model in models]
     waiting: list[tuple[float, int]] = []
     names = list(CATEGORICAL)
     categories = [stream.categories[name].tolist() for name in names]
@@ -107,40 +130,26 @@ def records(stream: Stream, spec: MonitorSpecification) -> Iterator[tuple[str, b
         stream.event_time.tolist(), stream.score.tolist(), stream.numeric.tolist(), *categories, strict=True
     )
     for i, (event_time, score, numbers, *texts) in enumerate(columns):
-        yield from known_before(stream, waiting, event_time)
+        if truths:
+            yield from known_before(stream, models, waiting, event_time)
+            heapq.heappush(waiting, (float(stream.known_at[i]), i))
         features = dict(zip(NUMERIC, numbers, strict=True)) | dict(zip(names, texts, strict=True))
         predicted = CLASSES[score > 0.5]
-        value = encode_prediction(found, event_time, score, features, "v1", predicted=predicted)
-        yield "predictions", b"p-%08d" % i, value
-        heapq.heappush(waiting, (float(stream.known_at[i]), i))
-    yield from known_before(stream, waiting, float("inf"))
+        value = encode_prediction(layouts[i % len(layouts)], event_time, score, features, "v1", predicted=predicted)
+        yield Record("predictions", b"p-%08d" % i, value)
+    yield from known_before(stream, models, waiting, float("inf"))
 
 
-def known_before(stream: Stream, waiting: list[tuple[float, int]], time: float) -> Iterator[tuple[str, bytes, bytes]]:
+def known_before(
+    stream: Stream, models: Sequence[str], waiting: list[tuple[float, int]], time: float
+) -> Iterator[Record]:
     """The truths known before ``time``, taken from ``waiting``."""
     while waiting and waiting[0][0] < time:
         known_at, i = heapq.heappop(waiting)
-        yield "ground-truth", b"p-%08d" % i, encode(GroundTruth(known_at, MODEL, CLASSES[stream.label[i]]))
+        truth = GroundTruth(known_at, models[i % len(models)], CLASSES[stream.label[i]])
+        yield Record("ground-truth", b"p-%08d" % i, encode(truth))
 
 
-def produce(settings: Settings, stream: Stream, spec: MonitorSpecification) -> int:
-    """Everything, then time markers far behind it, which close every pane. Returns the number of records."""
-    producer = Producer(
-        settings.confluent(
-            linger_ms=20, partitioner="murmur2_random", compression_type="lz4", queue_buffering_max_messages=1_000_000
-        )
-    )
-    count = 0
-    for short, key, value in records(stream, spec):
-        producer.produce(settings.topic(short), value, key)
-        count += 1
-        if count % 1000 == 0:
-            producer.poll(0)
-    assert producer.flush(120) == 0
-    marker = encode(TimeMarker(START + (DAYS + 10) * DAY_SECONDS, "benchmark"))
-    for short in ("predictions", "ground-truth"):
-        for partition in range(settings.partitions):
-            producer.produce(settings.topic(short), marker, partition=partition)
-            count += 1
-    assert producer.flush(60) == 0
-    return count
+def closing_marker(stream: Stream) -> bytes:
+    """A time marker far behind a stream, which closes every pane."""
+    return encode(TimeMarker(float(stream.known_at.max()) + 10 * DAY_SECONDS, "benchmark"))
