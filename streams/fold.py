@@ -106,8 +106,8 @@ class FoldContext:
 
 FoldFactory = Callable[[int, dict[bytes, bytes], FoldContext], PartitionFold]
 """(partition, restored state records, context) -> fold. ConfigError: the state was written by a foreign layout.
-It is called in the same thread as all absorbs and collects, again after every rebalance and every aborted
-transaction: what takes long here holds up the other partitions."""
+It is called in the same thread as all absorbs and collects, again when a partition comes (one that stays over a
+rebalance keeps its fold) and after every aborted transaction: what takes long here holds up the other partitions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from driftloop.streams.fold import Changes, PartitionFold
 from driftloop.streams.transport.exits import Exit, leave
 from driftloop.streams.transport.header import HEADER_KEY, StateHeader
 from driftloop.streams.transport.partition import Partition
@@ -78,40 +79,62 @@ class Checkpoints:
 
     async def run(self, part: Partition) -> None:
         """One transaction with everything since the last, if there is anything."""
-        while part.busy is not None:  # several may wait for the same one
-            await asyncio.wait([part.busy])
+        await self.idle(part)
         if part.gone or not part.ready or not part.changed or part.fold is None:
             return
-        loop = asyncio.get_running_loop()
-        part.stop_timer()
-        part.changed, part.unsaved_records = False, 0
-        part.checkpoints_started = (part.checkpoints_started[1], loop.time())
-        changes = part.fold.collect()
+        changes = self._collect(part, part.fold)
         if not changes.state and not changes.outputs and part.absorbed == part.saved:
             return
+        if await self._write(part, changes):
+            self.if_due(part)
+        elif not part.gone and not part.parked:
+            await self._aborted(part)
+
+    async def still_ours(self, part: Partition) -> bool:
+        """Is the state of a parked partition in memory still the state in its topic?
+
+        One transaction, be there anything new or not, is the proof: whoever else brought the partition up meanwhile
+        has fenced us by that, and the broker refuses it. True: committed.
+        """
+        await self.idle(part)
+        if part.gone or part.fold is None:
+            return False
+        return await self._write(part, self._collect(part, part.fold))
+
+    async def idle(self, part: Partition) -> None:
+        """Until no transaction of it is in flight."""
+        while part.busy is not None:  # several may wait for the same one
+            await asyncio.wait([part.busy])
+
+    def _collect(self, part: Partition, fold: PartitionFold) -> Changes:
+        part.stop_timer()
+        part.changed, part.unsaved_records = False, 0
+        part.checkpoints_started = (part.checkpoints_started[1], asyncio.get_running_loop().time())
+        return fold.collect()
+
+    async def _write(self, part: Partition, changes: Changes) -> bool:
+        """True: committed. What was collected of a parked partition is lost otherwise, and its fold with it."""
         offsets, header = dict(part.absorbed), part.header(self._expected())
         records = [StateRecord(key, value) for key, value in changes.state.items()]
         records.append(StateRecord(HEADER_KEY, header.encode()))
+        loop = asyncio.get_running_loop()
         part.busy = loop.run_in_executor(self._pool, part.writer.write, records, changes.outputs)
-        committed = await self._outcome(part, part.busy)
-        if part.gone:
-            return
-        if committed:
+        if committed := await self._outcome(part, part.busy):
             part.saved, part.aborts_in_a_row = offsets, 0
-            self.if_due(part)
-        else:
-            await self._aborted(part)
+        elif part.parked:
+            part.fold = None
+        return committed
 
     async def _outcome(self, part: Partition, transaction: asyncio.Future[bool]) -> bool:
-        """Whether it was committed. A write that is fenced or refused ends the process, but for a partition that is
-        no longer ours: then the successor has fenced the late transaction, and redoes it."""
+        """Whether it was committed. A write that is fenced or refused ends the process, but for a partition that was
+        taken away: then a successor may have fenced it, and redoes it."""
         try:
             return await transaction
         except WriteEnded as error:
-            if not part.gone:
+            if not part.gone and not part.parked:
                 leave(error.exit, error.message)
         except Exception:
-            if not part.gone:
+            if not part.gone and not part.parked:
                 log.exception("transaction of partition %d", part.number)
                 leave(Exit.BROKEN, f"partition {part.number} could not be written")
         finally:

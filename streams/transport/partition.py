@@ -17,7 +17,8 @@ class Partition:
 
     By topic: ``absorbed``, last offset in the fold; ``saved``, last offset in the committed state; ``told``, what the
     group was told of that; ``lag_told``, what the fold was told of its lag. ``ready``: restored, sought, and taking
-    records. ``gone``: no longer ours, for good.
+    records. ``parked``: taken away with its state in memory, and not yet shown to be unchanged by anybody else.
+    ``gone``: no longer ours, for good.
     """
 
     def __init__(self, number: int, sources: Sequence[str], writer: Writer) -> None:
@@ -31,6 +32,7 @@ class Partition:
         self.told = dict.fromkeys(sources, -1)
         self.lag_told = dict.fromkeys(sources, 0)
         self.ready = False
+        self.parked = False
         self.gone = False
         self.changed = False
         self.unsaved_records = 0
@@ -46,6 +48,22 @@ class Partition:
     def tps(self) -> list[TP]:
         """The partition in each of its source topics."""
         return [TP(topic, self.number) for topic in self.sources]
+
+    @property
+    def holds_state(self) -> bool:
+        """What is in memory may be all there is to know; ``Checkpoints.still_ours`` finds out."""
+        return self.fold is not None and (self.ready or self.parked) and not self.gone
+
+    def park(self) -> None:
+        """Taken away: keep everything, take no records."""
+        self.ready, self.parked = False, True
+        self.behind_since.clear()
+        self.stop_timer()
+
+    def give_up(self) -> None:
+        """No longer ours."""
+        self.gone = True
+        self.stop_timer()
 
     def stop_timer(self) -> None:
         """No checkpoint is planned any more."""

@@ -2,13 +2,16 @@
 
 assigned -> (thread) fence, read the state -> seek both sources behind the state's offsets -> ready
 ready    -> take batches; drop what is of an older seek, cut what is absorbed, seek back when something is missing
-revoked  -> one last checkpoint, then the producers are closed; whatever is late is refused by the fence
+revoked  -> one last checkpoint; then it is parked, with its state in memory, until the next assignment is known
+parked   -> comes back: one transaction proves that nobody else has had it -> seek -> ready; otherwise it is restored
+         -> goes elsewhere: its producer is closed; whatever is late is refused by the fence
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
@@ -25,7 +28,6 @@ from faust.types import TP
 if TYPE_CHECKING:
     from driftloop.streams.transport.consumer import BatchConsumer
 
-LOADERS = 12
 LAST_CHECKPOINT_SECONDS = 4.0
 LEAVING_SECONDS = 8.0
 UNSAVED_RECORDS_MOST = 200_000
@@ -38,10 +40,12 @@ class Partitions:
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
         self._parts: dict[int, Partition] = {}
+        self._parked: dict[int, Partition] = {}
+        self._assignment = 0
         self._epochs: dict[TP, int] = {}
         self._epoch = 0
         self._tasks: set[asyncio.Future[Any]] = set()
-        self._leaving: asyncio.Future[Any] | None = None
+        self._closing: dict[int, asyncio.Future[Any]] = {}
         self.checkpoints = Checkpoints(lambda: loader.expected, self._reload, self.spawn)
         self.consumer: BatchConsumer
 
@@ -71,14 +75,17 @@ class Partitions:
     def assigned(self, tps: Iterable[TP]) -> None:
         """A new assignment, in place of any earlier one."""
         tps = set(tps)
-        for part in self._parts.values():
-            part.gone = True
         numbers = sorted({tp.partition for tp in tps})
         if broken := [
             n for n in numbers if {tp.topic for tp in tps if tp.partition == n} != set(self._loader.sources)
         ]:
             leave(Exit.BROKEN, f"partitions {broken} were assigned without their co-partitions")
-        self._parts = {n: self._loader.new_partition(n) for n in numbers}
+        self._assignment += 1
+        self._set_aside()
+        kept = {n: self._parked.pop(n) for n in numbers if n in self._parked}
+        self._give_up(self._parked.values())
+        self._parked = {}
+        self._parts = {n: kept.get(n) or self._loader.new_partition(n) for n in numbers}
         for part in self._parts.values():
             self._new_epochs(part.tps)
         if numbers:
@@ -87,19 +94,46 @@ class Partitions:
     async def _bring_up_all(self, parts: list[Partition]) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
+        assignment = self._assignment
         thread = self.consumer.thread
         tps = [tp for part in parts for tp in part.tps]
         committed = asyncio.ensure_future(thread.on_loop(thread.committed(tps)))
         await self._loader.learn_topic_ids(parts)
-        await asyncio.gather(*(self._bring_up(part, committed) for part in parts))
+        found = await asyncio.gather(*(self._resume_or_bring_up(part, committed, assignment) for part in parts))
         await self.commit_following()
-        if not any(part.gone for part in parts):
-            numbers = ", ".join(str(part.number) for part in parts)
-            log.info("ready: partitions %s in %.2f s", numbers, loop.time() - started)
+        if assignment == self._assignment:
+            log.info("ready: partitions %s in %.2f s%s", listed(parts), loop.time() - started, kept_in_memory(found))
+
+    async def _resume_or_bring_up(
+        self, part: Partition, committed: asyncio.Future[dict[TP, Committed]], assignment: int
+    ) -> Partition | None:
+        """The partition if its state stayed in memory, None if it had to be restored."""
+        if part.parked:
+            await self.checkpoints.idle(part)
+            kept = await self._may_go_on(part, committed) and await self.checkpoints.still_ours(part)
+            if assignment != self._assignment:
+                return None  # taken away again meanwhile: whoever parked it has the word
+            part.parked = False
+            if kept:
+                await self._start_taking(part)
+                return part
+            part.fold = None
+            await self._loader.close([part])
+        await self._bring_up(part, committed)
+        return None
+
+    async def _may_go_on(self, part: Partition, committed: asyncio.Future[dict[TP, Committed]]) -> bool:
+        """Has neither a source been created anew nor an operator set the group's offsets meanwhile?"""
+        try:
+            told = await committed
+        except KafkaError:
+            return False
+        same_topics = part.topic_ids == dict(self._loader.expected.topic_ids)
+        return same_topics and all(told.get(tp, Committed(-1, "")).ours for tp in part.tps)
 
     async def _bring_up(self, part: Partition, committed: asyncio.Future[dict[TP, Committed]] | None) -> None:
-        if self._leaving is not None:  # our own late transaction must end before we fence it
-            await asyncio.wait([self._leaving], timeout=LEAVING_SECONDS)
+        if part.number in self._closing:  # our own late transaction must end before we fence it
+            await asyncio.wait([self._closing[part.number]], timeout=LEAVING_SECONDS)
         if (found := await self._loader.restored(part)) is None:
             return
         restored, fold = found
@@ -117,9 +151,13 @@ class Partitions:
         for topic, lag in restored.lags.items():
             part.lag_told[topic] = lag
             fold.absorb(empty_records(topic, part.number, lag))
-        part.ready = part.changed = True
+        part.changed = True
+        await self._start_taking(part)
+
+    async def _start_taking(self, part: Partition) -> None:
+        part.ready = True
         await self._seek(part.tps)
-        if not part.gone:
+        if part.ready and not part.gone:
             self.consumer.resume_partitions(part.tps)
             self.checkpoints.if_due(part)
 
@@ -202,7 +240,7 @@ class Partitions:
         would fence the successor.
         """
         for part in self.all():
-            part.gone = part.gone or not part.ready
+            part.gone = not part.holds_state
         loading = [part.loading for part in self.all() if part.loading is not None]
         done = await self.checkpoints.all(self.all(), LAST_CHECKPOINT_SECONDS)
         if loading:
@@ -226,26 +264,55 @@ class Partitions:
     # Revoked.
 
     def revoked(self) -> None:
-        """They are no longer ours. Their transactions in flight end, then the producers are closed."""
+        """They are no longer ours, for the moment: the next assignment tells who stays."""
+        self._assignment += 1
+        self._set_aside()
+        self._new_epochs(list(self._epochs))
+
+    def _set_aside(self) -> None:
+        """Park what has its state in memory, give up the rest."""
         old, self._parts = self.all(), {}
         for part in old:
-            part.gone = True
-            part.stop_timer()
-        self._new_epochs(list(self._epochs))
-        if old:
-            self._leaving = self.spawn(self._close(old))
+            if part.holds_state:
+                part.park()
+                self._parked[part.number] = part
+        self._give_up([part for part in old if not part.parked])
 
-    async def _close(self, parts: list[Partition]) -> None:
-        if busy := [part.busy for part in parts if part.busy is not None]:
-            await asyncio.wait(busy, timeout=LEAVING_SECONDS)
-        await self._loader.close(parts)
+    def _give_up(self, parts: Iterable[Partition]) -> None:
+        """For good. Transactions in flight end, then the producers are closed; nobody waits for that."""
+        for part in parts:
+            part.give_up()
+            closing = self._closing[part.number] = self.spawn(self._close(part, self._closing.get(part.number)))
+            closing.add_done_callback(partial(self._closed, part.number))
+
+    async def _close(self, part: Partition, before: asyncio.Future[Any] | None) -> None:
+        if waiting := [each for each in (before, part.busy) if each is not None]:
+            await asyncio.wait(waiting, timeout=LEAVING_SECONDS)
+        await self._loader.close([part])
+
+    def _closed(self, number: int, closing: asyncio.Future[Any]) -> None:
+        if self._closing.get(number) is closing:
+            del self._closing[number]
 
     async def close(self) -> None:
         """Give everything back at the end of the process."""
         self.revoked()
-        if self._leaving is not None:
-            await asyncio.wait([self._leaving], timeout=LEAVING_SECONDS)
+        self._give_up(self._parked.values())
+        self._parked = {}
+        if self._closing:
+            await asyncio.wait(list(self._closing.values()), timeout=LEAVING_SECONDS)
         for task in list(self._tasks):  # a partition that was still coming up need not come up any more
             task.cancel()
         self.checkpoints.close()
         self._loader.end()
+
+
+def listed(parts: Iterable[Partition]) -> str:
+    """``0, 1, 2``."""
+    return ", ".join(str(part.number) for part in parts)
+
+
+def kept_in_memory(parts: Iterable[Partition | None]) -> str:
+    """What to say of those that stayed: nothing if there are none."""
+    numbers = listed(part for part in parts if part is not None)
+    return f", of these {numbers} kept in memory" if numbers else ""

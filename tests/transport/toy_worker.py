@@ -48,9 +48,8 @@ def install(faults: dict[str, object]) -> None:
             plain_take(partitions, batch)
 
     def restore(restorer: Restorer, partition: int, *rest: object) -> object:
-        if faults.get("slow_restore_seconds"):
-            log.info("restoring partition %d", partition)
-            never.wait(faults["slow_restore_seconds"])
+        log.info("restoring partition %d", partition)
+        never.wait(faults.get("slow_restore_seconds", 0))
         return plain_restore(restorer, partition, *rest)
 
     def assign(_cls: type, cluster: ClusterMetadata, members: dict[str, object]) -> object:

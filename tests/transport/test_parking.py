@@ -1,0 +1,150 @@
+"""A partition that stays with its worker over a rebalance keeps its state in memory, if nobody else has had it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from driftloop.schemas.settings import Settings
+from driftloop.streams.fold import Changes, SourceRecords
+from driftloop.streams.transport.checkpoints import Checkpoints
+from driftloop.streams.transport.exits import Exit
+from driftloop.streams.transport.header import StateHeader
+from driftloop.streams.transport.partition import Partition
+from driftloop.streams.transport.writer import StateRecord, Writer
+from driving import (
+    Workers,
+    absorbed,
+    expect_commits_behind_state,
+    expect_exact,
+    feed,
+    read_state,
+    wait_until,
+    wait_until_absorbed,
+)
+
+pytestmark = pytest.mark.kafka
+
+EACH_SIDE = 3000
+
+
+@pytest.fixture
+def workers(settings: Settings, tmp_path: Path) -> Iterator[Workers]:
+    found = Workers(settings, tmp_path)
+    yield found
+    found.end()
+
+
+def restored(workers: Workers, worker: subprocess.Popen[bytes]) -> list[int]:
+    return [int(number) for number in re.findall(r"restoring partition (\d)", workers.log(worker))]
+
+
+def test_only_what_comes_is_restored(settings: Settings, workers: Workers) -> None:
+    feed(settings, EACH_SIDE)
+    first = workers.start(slow_seconds=0.05)
+    wait_until(lambda: sum(absorbed(settings).values()) > 0, "progress")
+    assert sorted(restored(workers, first)) == [0, 1, 2, 3]
+
+    second = workers.start(slow_seconds=0.05)
+    workers.wait_for(second, "ready: partitions")
+    workers.wait_for(first, r"ready: partitions (\d, \d) in .* s, of these \1 kept in memory")
+    assert len(restored(workers, first)) == 4
+    feed(settings, EACH_SIDE)
+    expect_commits_behind_state(settings)
+
+    taken = restored(workers, second)
+    assert workers.stop(second) == Exit.STOPPED
+    feed(settings, EACH_SIDE)
+    wait_until_absorbed(settings, 3 * EACH_SIDE)
+    assert sorted(restored(workers, first)[4:]) == sorted(taken)
+    assert workers.stop(first) == Exit.STOPPED
+    expect_exact(settings, 3 * EACH_SIDE)
+
+
+def test_a_worker_that_thaws_after_another_came_and_went_does_not_go_on_with_old_memory(
+    settings: Settings, workers: Workers
+) -> None:
+    feed(settings, EACH_SIDE)
+    frozen = workers.start()
+    wait_until_absorbed(settings, EACH_SIDE)
+    frozen.send_signal(signal.SIGSTOP)
+    other = workers.start()
+    feed(settings, EACH_SIDE)
+    wait_until_absorbed(settings, 2 * EACH_SIDE)
+    assert workers.stop(other) == Exit.STOPPED
+    frozen.send_signal(signal.SIGCONT)
+    feed(settings, EACH_SIDE)
+    # It finds out by a write that is refused (an end), or by the group (then it restores): whichever comes first.
+    wait_until(lambda: frozen.poll() is not None or len(restored(workers, frozen)) == 8, "found out", 60)
+    if frozen.poll() is not None:
+        assert frozen.returncode == Exit.FENCED, workers.log(frozen)
+        workers.start()
+    wait_until_absorbed(settings, 3 * EACH_SIDE)
+    assert workers.stop(workers.all[-1] if frozen.poll() is not None else frozen) == Exit.STOPPED
+    expect_exact(settings, 3 * EACH_SIDE)
+
+
+class Remembering:
+    """A fold that remembers one word."""
+
+    due = False
+
+    def absorb(self, records: SourceRecords) -> None: ...
+
+    def collect(self) -> Changes:
+        return Changes({}, [])
+
+
+def parked(settings: Settings) -> Partition:
+    part = Partition(1, [settings.topic("predictions")], writer_of(settings))
+    part.fold = Remembering()
+    part.ready = True
+    part.park()
+    return part
+
+
+def writer_of(settings: Settings) -> Writer:
+    found = Writer(settings, settings.group("toy"), settings.topic("observer-state"), 1)
+    found.open(lambda: True)
+    return found
+
+
+def still_ours(part: Partition) -> bool:
+    async def never(_: Any) -> None:
+        raise AssertionError("a parked partition is not reloaded behind the assignment's back")
+
+    async def asked() -> bool:
+        checkpoints = Checkpoints(lambda: StateHeader("toy", 1, 4, {}, {}), never, asyncio.ensure_future)
+        try:
+            return await checkpoints.still_ours(part)
+        finally:
+            checkpoints.close()
+
+    return asyncio.run(asked())
+
+
+def test_a_state_that_nobody_else_has_opened_is_still_ours(settings: Settings) -> None:
+    part = parked(settings)
+    for _ in range(2):
+        assert still_ours(part)
+        assert part.fold is not None
+    assert set(read_state(settings)[1]) == {b"header"}
+    part.writer.close()
+
+
+@pytest.mark.filterwarnings("ignore:Producer abort_transaction failed during close")
+def test_a_state_that_another_has_only_opened_is_not_ours_any_more(settings: Settings) -> None:
+    """Whether the other has written or not: nobody can know from here."""
+    part, other = parked(settings), writer_of(settings)
+    other.write([StateRecord(b"word", b"theirs")], [])
+    other.close()
+    assert not still_ours(part)
+    assert part.fold is None
+    assert read_state(settings)[1] == {b"word": b"theirs"}
+    part.writer.close()
