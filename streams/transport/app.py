@@ -12,7 +12,6 @@ from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Service
 from driftloop.streams.transport.batches import BatchSchema
 from driftloop.streams.transport.consumer import BatchTransport
-from driftloop.streams.transport.consumer_thread import BATCH_RECORDS_MOST
 from driftloop.streams.transport.exits import Exit, leave, log
 from driftloop.streams.transport.partitions import Partitions
 from driftloop.streams.transport.patience import take
@@ -21,6 +20,8 @@ from driftloop.streams.transport.security import broker_urls, faust_credentials
 FETCH_BYTES_A_PARTITION = 256 * 1024
 """A larger record is still fetched, alone. 24 partitions of 1 MB (the default) would cost 85 MB more resident."""
 BATCHES_WAITING_MOST = 8
+CHUNKS_A_POLL_MOST = 8
+"""One poll hands over what has been fetched of up to so many partitions (unpacking.py)."""
 
 
 class ServiceApp(faust.App):  # type: ignore[misc]
@@ -58,7 +59,7 @@ def build_app(service: Service, settings: Settings, partitions: Partitions) -> S
         broker_rebalance_timeout=max(12.0, session),
         broker_request_timeout=max(90.0, session + 1),
         broker_commit_interval=1.0,
-        broker_max_poll_records=BATCH_RECORDS_MOST,
+        broker_max_poll_records=CHUNKS_A_POLL_MOST,
         consumer_max_fetch_size=FETCH_BYTES_A_PARTITION,
         consumer_auto_offset_reset="earliest",
         stream_buffer_maxsize=BATCHES_WAITING_MOST,

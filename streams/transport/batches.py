@@ -6,6 +6,7 @@ Stock Faust spends 60 µs on every event (four asyncio tasks, a lock, a sleep); 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
@@ -14,26 +15,42 @@ from faust.serializers.schemas import Schema
 
 
 class RecordBatch:
-    """Records of one partition as they were fetched, offsets ascending, holes allowed; never empty.
+    """Records of one partition as they were fetched, in columns; offsets ascending, holes allowed; never empty.
 
     ``epoch``: which seek of the partition they were fetched after. ``before``: the last offset handed out before them
     in that epoch, or the offset before the position that was sought. ``lag``: offsets behind them when fetched.
     """
 
-    __slots__ = ("before", "epoch", "first", "lag", "last", "partition", "records", "topic")
+    __slots__ = ("before", "epoch", "lag", "offsets", "partition", "records", "topic")
 
-    def __init__(self, records: Sequence[Any], epoch: int = -1, before: int = -1, lag: int = 0) -> None:
+    def __init__(
+        self, topic: str, partition: int, records: Sequence[Any], epoch: int = -1, before: int = -1, lag: int = 0
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
         self.records = records
-        self.topic: str = records[0].topic
-        self.partition: int = records[0].partition
-        self.first: int = records[0].offset
-        self.last: int = records[-1].offset
+        self.offsets: list[int] = [record.offset for record in records]
         self.epoch = epoch
         self.before = before
         self.lag = lag
 
+    @property
+    def first(self) -> int:
+        """Offset of the first record."""
+        return self.offsets[0]
+
+    @property
+    def last(self) -> int:
+        """Offset of the last record."""
+        return self.offsets[-1]
+
+    @property
+    def timestamp_seconds(self) -> float:
+        """Kafka's timestamp of the last record."""
+        return float(self.records[-1].timestamp) / 1000.0
+
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.offsets)
 
     def __repr__(self) -> str:
         return f"{self.topic}[{self.partition}]@{self.first}..{self.last}"
@@ -44,8 +61,8 @@ class RecordBatch:
             return self
         if self.last <= offset:
             return None
-        kept = [record for record in self.records if record.offset > offset]
-        return RecordBatch(kept, self.epoch, self.before, self.lag)
+        kept = self.records[bisect_right(self.offsets, offset) :]
+        return RecordBatch(self.topic, self.partition, kept, self.epoch, self.before, self.lag)
 
     def source_records(self) -> SourceRecords:
         """The same in columns, as a fold takes them."""
@@ -53,7 +70,7 @@ class RecordBatch:
         return SourceRecords(
             topic=self.topic,
             partition=self.partition,
-            offsets=[record.offset for record in records],
+            offsets=self.offsets,
             keys=[record.key for record in records],
             values=[record.value for record in records],
             timestamps_ms=[record.timestamp for record in records],
@@ -84,20 +101,23 @@ class _HeadersOf(Sequence[Headers]):
     def __getitem__(self, at: slice) -> Sequence[Headers]: ...
     def __getitem__(self, at: int | slice) -> Headers | Sequence[Headers]:
         if isinstance(at, slice):
-            return [record.headers or () for record in self._records[at]]
-        return self._records[at].headers or ()
+            return [tuple(record.headers) for record in self._records[at]]
+        return tuple(self._records[at].headers)
 
     def __iter__(self) -> Iterator[Headers]:
-        return (record.headers or () for record in self._records)
+        return (tuple(record.headers) for record in self._records)
 
 
-def cut(records: Sequence[Any], epoch: int, before: int, behind: int, most: int) -> list[RecordBatch]:
-    """``records`` of one fetch in batches of at most ``most``; ``behind``: offsets behind the last of them."""
+def chained(
+    topic: str, partition: int, chunks: Sequence[Sequence[Any]], epoch: int, before: int, behind: int
+) -> list[RecordBatch]:
+    """The chunks of one fetch as batches, each of which knows what was handed out before it; ``behind``: offsets
+    behind the last of them."""
     batches = []
-    for start in range(0, len(records), most):
-        part = records[start : start + most]
-        lag = behind + len(records) - start - len(part)
-        batches.append(RecordBatch(part, epoch, before, lag))
+    left = sum(map(len, chunks))
+    for chunk in chunks:
+        left -= len(chunk)
+        batches.append(RecordBatch(topic, partition, chunk, epoch, before, behind + left))
         before = batches[-1].last
     return batches
 

@@ -65,7 +65,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         return {tp: batches for tp, batches in found.items() if batches}
 
     def _to_message(self, tp: Any, record: RecordBatch) -> ConsumerMessage:
-        stamp = record.records[-1].timestamp / 1000.0
+        stamp = record.timestamp_seconds
         return ConsumerMessage(
             record.topic,
             record.partition,

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
-from driftloop.streams.transport.batches import RecordBatch, cut
+from driftloop.streams.transport.batches import RecordBatch, chained
 from driftloop.streams.transport.exits import Exit, leave, log
+from driftloop.streams.transport.unpacking import Chunk, unpack_in_chunks
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
 COMMIT_MARK = "driftloop:"
 """Metadata of every offset commit of ours begins so; a commit without it was made by an operator's tool."""
-BATCH_RECORDS_MOST = 1000
 FETCH_WAIT_MS = 100
 """How long the broker may hold a fetch open. It answers at once when there is something; but a fetch that was sent
 without some partitions (their records were not taken yet) keeps these waiting so long."""
@@ -63,6 +63,7 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, self.thread_loop))
 
     def _create_worker_consumer(self, transport: Any) -> Any:
+        unpack_in_chunks()
         consumer = super()._create_worker_consumer(transport)
         # Without tables Faust takes roundrobin, which gives partition 3 of one topic to one worker and of the
         # other topic to another as soon as there are five of them. Range keeps co-partitioned topics together.
@@ -111,12 +112,12 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         fetched = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
         return {tp: self._stamped(TP(tp.topic, tp.partition), found) for tp, found in fetched.items() if found}
 
-    def _stamped(self, tp: TP, records: list[Any]) -> list[RecordBatch]:
+    def _stamped(self, tp: TP, chunks: list[Chunk]) -> list[RecordBatch]:
         before = self.handed_out.get(tp, -1)
-        if tp in self.epoch and records[0].offset <= before:
+        if tp in self.epoch and chunks[0][0].offset <= before:
             # aiokafka resets an out-of-range position without a word; going on would skip everything up to there.
-            leave(Exit.SOURCE_LOST, f"{tp.topic}[{tp.partition}] jumped back from {before} to {records[0].offset}")
-        batches = cut(records, self.epoch.get(tp, -1), before, self.lag(tp) or 0, BATCH_RECORDS_MOST)
+            leave(Exit.SOURCE_LOST, f"{tp.topic}[{tp.partition}] jumped back from {before} to {chunks[0][0].offset}")
+        batches = chained(tp.topic, tp.partition, chunks, self.epoch.get(tp, -1), before, self.lag(tp) or 0)
         self.handed_out[tp] = batches[-1].last
         return batches
 

@@ -20,6 +20,7 @@ from driftloop.streams.transport.loader import Loader
 from driftloop.streams.transport.partitions import Partitions
 from driftloop.streams.transport.preflight import Cluster, check_topics
 from driftloop.streams.transport.repeats import OncePerWhile
+from driftloop.streams.transport.unpacking import collect_garbage_seldom
 from driftloop.streams.transport.versions import check_versions
 from driftloop.streams.transport.watchdog import Signs, watch
 
@@ -41,6 +42,7 @@ def run(service: Service, settings: Settings) -> int:
     except DriftloopError as error:
         log.error("%s", error)
         return Exit.CONFIG if isinstance(error, ConfigError) else Exit.UNAVAILABLE
+    collect_garbage_seldom()
     context = FoldContext(catalogue.catalogue, catalogue.refresh, partitions, settings.topic)
     code = asyncio.run(_serve(service, settings, Restorer(service, settings, context), cluster, catalogue))
     catalogue.close()

@@ -16,6 +16,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, Subscription, SubscriptionState, TopicPartitionState
@@ -23,6 +24,7 @@ from driftloop.streams.transport.app import ServiceApp
 from driftloop.streams.transport.batches import BatchSchema
 from driftloop.streams.transport.consumer import BatchConsumer, BatchTransport
 from driftloop.streams.transport.consumer_thread import BatchThread
+from driftloop.streams.transport.unpacking import ChunkedRecords, unpack_in_chunks
 from faust.app.base import BootStrategy
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as faust_consumer
@@ -54,6 +56,7 @@ OVERRIDDEN: dict[type, list[str]] = {
         "wait_empty",
     ],
     BatchSchema: ["loads_key", "loads_value"],
+    ChunkedRecords: ["_consumer_record", "__next__"],
     ServiceApp: ["_new_transport", "_create_directories"],
 }
 
@@ -160,3 +163,20 @@ def test_aiokafka_can_be_asked_for_topics_and_to_join_again() -> None:
     assert names(ClusterMetadata.partitions_for_topic) == ["self", "topic"]
     assert names(GroupCoordinator.request_rejoin) == ["self"]
     assert "self._client = AIOKafkaClient(" in inspect.getsource(AIOKafkaConsumer.__init__)
+
+
+def test_fetches_are_unpacked_in_chunks_through_a_name_of_the_fetchers_module() -> None:
+    """unpacking.py replaces it; ``getall`` appends what it iterates over, and moves the position behind it."""
+    assert "partition_records = PartitionRecords(" in inspect.getsource(Fetcher._proc_fetch_request)
+    take_all = inspect.getsource(fetcher.FetchResult.getall)
+    assert "for msg in self._partition_records:" in take_all
+    assert "ret_list.append(msg)" in take_all
+    unpack = inspect.getsource(fetcher.PartitionRecords._unpack_records)
+    assert unpack.count("yield") == 1
+    assert "consumer_record = self._consumer_record(tp, record)" in unpack
+    before = fetcher.PartitionRecords
+    try:
+        unpack_in_chunks()
+        assert fetcher.PartitionRecords is ChunkedRecords
+    finally:
+        fetcher.PartitionRecords = before
