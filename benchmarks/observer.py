@@ -20,11 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import backlog
+import models
+import workers
 from bench import Bench
 from driftloop.console.broker.embedded import EmbeddedBroker
 from targets import print_table
 
-PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {"backlog": backlog.run}
+PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
+    "backlog": backlog.run,
+    "workers": workers.run,
+    "models": models.run,
+}
 
 
 def run(parts: list[str], bench: Bench) -> tuple[dict[str, Any], list[str]]:

@@ -29,6 +29,7 @@ DAY_SECONDS = 86_400.0
 EVENTS_PER_SECOND = 6.0
 """Of event time: a million records in two days. Twelve partitions and panes of an hour then hold 900 pairs each;
 below ten, telling the panes would be most of the work."""
+DELAY_SECONDS = 6 * 3600.0
 REFERENCE_ROWS = 10_000
 MONITOR = "\n".join(
     [
@@ -66,15 +67,22 @@ class Stream(NamedTuple):
     label: np.ndarray
 
 
-def make_stream(pairs: int, seed: int = 1, per_second: float = EVENTS_PER_SECOND) -> Stream:
-    """``pairs`` predictions, ``per_second / 2`` a second; a label is drawn with its own score's probability."""
+def make_stream(
+    pairs: int,
+    seed: int = 1,
+    per_second: float = EVENTS_PER_SECOND,
+    delay_seconds: float = DELAY_SECONDS,
+    start: float = START,
+) -> Stream:
+    """``pairs`` predictions, ``per_second / 2`` a second of event time; truths come ``delay_seconds`` behind them on
+    average. A label is drawn with its own score's probability."""
     rng = np.random.default_rng(seed)
-    event_time = np.sort(START + rng.random(pairs) * pairs * 2 / per_second)
+    event_time = np.sort(start + rng.random(pairs) * pairs * 2 / per_second)
     numeric = rng.normal(size=(pairs, len(NUMERIC)))
     score = 1 / (1 + np.exp(-(numeric @ np.linspace(0.8, -0.4, len(NUMERIC)))))
     return Stream(
         event_time,
-        event_time + np.minimum(rng.exponential(6 * 3600.0, pairs), 2 * DAY_SECONDS),
+        event_time + np.minimum(rng.exponential(delay_seconds, pairs), 2 * DAY_SECONDS),
         numeric,
         {name: rng.choice(values, pairs) for name, values in CATEGORICAL.items()},
         score,

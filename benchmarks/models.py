@@ -1,0 +1,42 @@
+"""One model against a hundred on the same stream: the pairs go round the models, everything else is equal.
+
+600 events a second of event time, so that each of the hundred has the density of the one model in the other parts.
+The hundred tell a hundred times as many panes; that is part of their price.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backlog_topics import make_backlog
+from bench import Bench, median_of
+from measuring import told, work_off
+from processes import Fleet
+from stream import EVENTS_PER_SECOND, make_stream, model_names, publish_monitors, records
+
+MODELS = 100
+DELAY_SECONDS = 300.0
+
+
+def run(bench: Bench) -> dict[str, Any]:
+    stream = make_stream(bench.pairs, per_second=EVENTS_PER_SECOND * MODELS, delay_seconds=DELAY_SECONDS)
+    found: dict[int, dict[str, Any]] = {}
+    for count in (1, MODELS):
+        names = model_names(count)
+        every = list(records(stream, names))
+        runs = []
+        for i in range(min(2, bench.repeats)):
+            settings = bench.settings(f"models-{count}-{i}")
+            backlog = make_backlog(settings, stream, every)
+            publish_monitors(settings, stream, names)
+            with Fleet(settings, bench.folder) as fleet:
+                runs.append(work_off(fleet, backlog) | told(settings))
+            backlog.end()
+            assert runs[-1]["joined"] == bench.pairs, f"{count} models have joined {runs[-1]['joined']}"
+        found[count] = median_of(runs)
+        bench.say_cost(f"{count} models", found[count])
+        bench.say(f"{'':24} {found[count]['panes']:,} panes told")
+    return {
+        "cost_of_100_models": found[MODELS]["cpu_us_per_event"] / found[1]["cpu_us_per_event"],
+        "by_models": {str(count): one for count, one in found.items()},
+    }
