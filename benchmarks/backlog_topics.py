@@ -101,13 +101,20 @@ class ProgressReader:
         self._consumer = Consumer(settings.confluent(group_id=uuid.uuid4().hex, auto_offset_reset="earliest"))
         self._consumer.assign([TopicPartition(settings.topic("panes"), 0, 0)])
 
-    def poll(self, seconds: float) -> None:
-        """Take in what has come."""
-        for message in self._consumer.consume(1000, seconds):
+    def poll(self, seconds: float) -> int:
+        """Take in what has come; how many records that were."""
+        found = self._consumer.consume(1000, seconds)
+        for message in found:
             if message.error() is None and isinstance(event := decode(message.value()), Progress):
-                found = (event.predictions_offset, event.truths_offset)
-                for short, offset in zip(SOURCES, found, strict=True):
+                offsets = (event.predictions_offset, event.truths_offset)
+                for short, offset in zip(SOURCES, offsets, strict=True):
                     self.offsets[self.settings.topic(short), event.partition] = offset
+        return len(found)
+
+    def catch_up(self) -> None:
+        """Take in everything that is there."""
+        while self.poll(0.3):
+            pass
 
     def behind(self, ends: dict[tuple[str, int], int]) -> int:
         """Partitions whose saved state has not come to ``ends``."""

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import backlog
+import live
 import models
+import pending
 import workers
 from bench import Bench
 from driftloop.console.broker.embedded import EmbeddedBroker
@@ -30,6 +32,8 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "backlog": backlog.run,
     "workers": workers.run,
     "models": models.run,
+    "live": live.run,
+    "pending": pending.run,
 }
 
 
