@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 REPORT ?=
 JSON ?=
+SEEDS ?= 1000
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-observer up down lock clean
+.PHONY: help setup demo test check bench bench-observer simulate up down lock clean
 
 help:  ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -40,6 +42,9 @@ bench: bench-observer  ## every benchmark
 
 bench-observer: setup  ## the observer against a stock Faust agent (JSON=file writes the figures)
 	$(BIN)/python benchmarks/observer.py $(if $(JSON),--json $(JSON))
+
+simulate: setup  ## seeded worlds through core and protocol, against an oracle (SEEDS=5000 SEED=1 JSON=file)
+	$(BIN)/python -m tests.simulation.simulate --seeds $(SEEDS) --seed $(SEED) $(if $(JSON),--json $(JSON))
 
 up: setup  ## start a broker, create the topics, start observer, judge and retrainer in the background
 	$(BIN)/driftloop up

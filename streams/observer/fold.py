@@ -59,6 +59,8 @@ class ObserverFold:
                 "was it written by another program? delete the state topic to begin anew",
             )
         self.models = restore_models(records)
+        for model in self.models.values():
+            model.told_until = min(self._greatest) - model.clock.disorder_seconds
         self._clocks = {model.clock for model in self.models.values()}
 
     @property

@@ -96,6 +96,10 @@ class ModelFold:
         self.counters = Counters()
         self.changed = True
         """Seats, editions or counters differ from the state record."""
+        self.told_until = -math.inf
+        """Up to this watermark everything has been told. In a settled deployment nothing is learnt behind it; but an
+        overflow is, and what shorter terms settle at once: that is counted at the next instant, for a total told
+        for an instant stands."""
         self.saved_editions: set[int] = set()
         self.activations: list[tuple[str, str, int]] = []
         """(specification, topic, offset) from which each was applied here, the last few."""
@@ -159,6 +163,7 @@ class ModelFold:
         told.sort(key=lambda t: t.due)  # stable: within an instant by edition, kind and key
         for one in told:
             self._count_told(one)
+        self.told_until = max(self.told_until, watermark)
         self._retire()
         return told
 
@@ -170,8 +175,8 @@ class ModelFold:
         """Drop the oldest segment of a store; what was still waiting in it is counted."""
         rows = self.stores()[store]
         oldest = min(rows, key=lambda segment: segment.time_most)
-        due = self.clock.next_instants(np.array([max(oldest.before_most, oldest.time_most)]))
-        self.counters.add("overflow", np.repeat(due, rows.open_rows(oldest)))
+        moment = max(oldest.before_most, oldest.time_most)
+        self.counters.add("overflow", self._instants(np.full(rows.open_rows(oldest), moment)))
         rows.drop(oldest)
         self.changed = True
 
@@ -222,7 +227,7 @@ class ModelFold:
         """Rows that were not accepted: known of as soon as their own topic has passed them."""
         if taken.verdicts.any():
             for verdict, name in _VERDICTS.items():
-                self.counters.add(name, self.clock.next_instants(before[taken.verdicts == verdict]))
+                self.counters.add(name, self._instants(before[taken.verdicts == verdict]))
 
     def _settle(self, watermark: float) -> None:
         settled = self.join.settle(watermark)
@@ -240,7 +245,11 @@ class ModelFold:
         if not len(slots):
             return np.empty(0)
         over = rows.columns["times"][slots] + self.join.terms.horizon_seconds
-        return self.clock.next_instants(np.maximum(over, rows.columns["before"][slots]))
+        return self._instants(np.maximum(over, rows.columns["before"][slots]))
+
+    def _instants(self, moments: Times) -> Times:
+        """At which each of these is counted."""
+        return self.clock.next_instants(np.maximum(moments, self.told_until))
 
     def _count_told(self, told: Told) -> None:
         """What a pane tells anew of is known of from its instant on."""
@@ -254,10 +263,12 @@ class ModelFold:
             self.counters.gain(f"unlabelled{suffix}", told.due, rows - labelled)
 
     def _retire(self) -> None:
-        """Forget former specifications by which nothing here was folded any more."""
+        """Forget former specifications by which nothing here was folded any more, once the state says of their last
+        panes that they are gone: such a record without its specification could not be read."""
         if len(self.editions) == 1:
             return
-        used = {self.active} | {n for n, e in self.editions.items() if e.features.panes or e.labels.panes}
+        kinds = {n: (e.features, e.labels) for n, e in self.editions.items()}
+        used = {self.active} | {n for n, both in kinds.items() if any(k.panes or k.changed for k in both)}
         rows = self.join.predictions
         for segment in rows:
             used.update(np.unique(rows.columns["specs"][rows.slots_of(segment)]).tolist())
