@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from driftloop.console.dlq import app as dlq_app
 from driftloop.schemas.errors import BadRecord, ConfigError, DriftloopError, Unavailable
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ app.add_typer(broker_app, name="broker")
 app.add_typer(topics_app, name="topics")
 app.add_typer(monitor_app, name="monitor")
 app.add_typer(reference_app, name="reference")
+app.add_typer(dlq_app, name="dlq")
 
 
 @broker_app.command("start")

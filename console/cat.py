@@ -73,10 +73,10 @@ def describe(message: Any, short: str, framing: Framing, headers: bool) -> dict[
         "partition": message.partition(),
         "offset": message.offset(),
         "timestamp_ms": message.timestamp()[1],
-        "key": _text(message.key()),
+        "key": text_of(message.key()),
     }
     if headers:
-        found["headers"] = {name: _text(value) for name, value in message.headers() or ()}
+        found["headers"] = {name: text_of(value) for name, value in message.headers() or ()}
     return found | _value(message.value(), short, framing)
 
 
@@ -92,7 +92,8 @@ def _value(value: bytes | None, short: str, framing: Framing) -> dict[str, Any]:
     return {"type": record.pop("event"), "value": record}
 
 
-def _text(value: bytes | None) -> Any:
+def text_of(value: bytes | None) -> Any:
+    """Bytes as a text where they are one, otherwise their size and the first of them in hex."""
     if value is None:
         return None
     try:

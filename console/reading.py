@@ -20,16 +20,50 @@ it would wait half a second a topic before it looks it up."""
 
 
 def read_messages(
-    settings: Settings, topic: str, *, from_beginning: bool = True, follow: bool = False
+    settings: Settings,
+    topic: str,
+    *,
+    from_beginning: bool = True,
+    follow: bool = False,
+    since_ms: int | None = None,
 ) -> Iterator[Any]:
     """Messages of a topic (its full name), in order within a partition, up to its end as of now; or for ever.
 
+    ``since_ms``: begin in each partition with the first that is not older, by Kafka's timestamp.
     ConfigError: there is no such topic. Unavailable: the cluster does not answer.
     """
     start = FIRST if from_beginning else OFFSET_END
     places = [TopicPartition(topic, p, start) for p in range(partitions_of(settings, topic))]
+    if since_ms is not None:
+        places = _since(settings, topic, len(places), since_ms)
     for batch in _read(settings, places, follow):
         yield from batch
+
+
+def read_one(settings: Settings, topic: str, partition: int, offset: int) -> Any | None:
+    """The message at this offset; None: nothing is there any more, or yet. ConfigError: there is no such topic."""
+    if not 0 <= partition < partitions_of(settings, topic) or offset < 0:
+        return None
+    for batch in _read(settings, [TopicPartition(topic, partition, offset)], follow=False):
+        return batch[0] if batch[0].offset() == offset else None
+    return None
+
+
+def _since(settings: Settings, topic: str, partitions: int, since_ms: int) -> list[TopicPartition]:
+    consumer = _consumer(settings)
+    asked = [TopicPartition(topic, p, since_ms) for p in range(partitions)]
+    deadline = time.monotonic() + CALL_SECONDS
+    try:
+        while True:
+            try:
+                found: list[TopicPartition] = consumer.offsets_for_times(asked, CALL_SECONDS)
+                return found
+            except KafkaException as error:  # a topic that was just made or moved gets its leader in a moment
+                if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+                    raise _unavailable(topic, error.args[0]) from error
+                time.sleep(0.1)
+    finally:
+        consumer.close()
 
 
 def read_batches(settings: Settings, topic: str) -> Iterator[list[Any]]:

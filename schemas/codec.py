@@ -81,7 +81,7 @@ def decode(data: bytes | None, framing: Framing = PLAIN) -> Event:
     """
     header = header_of(data)
     assert data is not None
-    writer = _BY_HEADER.get(header) or framing.schema(header)
+    writer = writer_of(header, framing)
     kind = _BY_NAME.get(writer.name)
     if kind is None:
         raise BadRecord("unknown-schema", f"{writer.name} is no event of driftloop's", "a prediction? see columns.py")
@@ -89,6 +89,14 @@ def decode(data: bytes | None, framing: Framing = PLAIN) -> Event:
     same = writer.fingerprint == current.fingerprint
     event: Event = _FROM_RECORD[kind](read_body(writer, data, len(header), None if same else current))
     return event
+
+
+def writer_of(header: bytes, framing: Framing = PLAIN) -> Schema:
+    """The schema that wrote what has this framing: a released one of an event, or one that ``framing`` knows.
+
+    Errors: BadRecord ``unknown-schema``, ``bad-schema``.
+    """
+    return _BY_HEADER.get(header) or framing.schema(header)
 
 
 def schema_of(kind: type) -> Schema:

@@ -15,7 +15,8 @@ KEPT_BYTES = 65_536
 HEADERS_BYTES_MOST = 262_144
 """Headers of the original beyond this are dropped, and their number is told."""
 MESSAGE_CHARACTERS_MOST = 2_000
-_CONNECT = "__connect.errors."
+CONNECT = "__connect.errors."
+"""What the names of Kafka Connect's error headers begin with."""
 
 Header = tuple[str, bytes | None]
 
@@ -31,21 +32,21 @@ def dead_letter(
     reason: str,
     message: str,
     service: str,
-) -> tuple[bytes | None, bytes | None, tuple[tuple[str, bytes], ...]]:
+) -> tuple[bytes | None, bytes | None, tuple[Header, ...]]:
     """(key, value, headers) of the dead letter for one record of ``topic[partition]@offset``.
 
     A key above ``KEPT_BYTES`` is cut too. Errors: none; whatever came, something can be written.
     """
     own = {
-        f"{_CONNECT}topic": topic,
-        f"{_CONNECT}partition": str(partition),
-        f"{_CONNECT}offset": str(offset),
-        f"{_CONNECT}connector.name": service,
-        f"{_CONNECT}task.id": str(partition),
-        f"{_CONNECT}stage": "VALUE_CONVERTER",
-        f"{_CONNECT}class.name": "driftloop.schemas",
-        f"{_CONNECT}exception.class.name": "driftloop.schemas.errors.BadRecord",
-        f"{_CONNECT}exception.message": message[:MESSAGE_CHARACTERS_MOST],
+        f"{CONNECT}topic": topic,
+        f"{CONNECT}partition": str(partition),
+        f"{CONNECT}offset": str(offset),
+        f"{CONNECT}connector.name": service,
+        f"{CONNECT}task.id": str(partition),
+        f"{CONNECT}stage": "VALUE_CONVERTER",
+        f"{CONNECT}class.name": "driftloop.schemas",
+        f"{CONNECT}exception.class.name": "driftloop.schemas.errors.BadRecord",
+        f"{CONNECT}exception.message": message[:MESSAGE_CHARACTERS_MOST],
         "driftloop.reason": reason,
         "driftloop.timestamp_ms": str(timestamp_ms),
     }
@@ -61,12 +62,13 @@ def dead_letter(
     return key, value, (*kept, *((name, text.encode("utf-8", "replace")) for name, text in own.items()))
 
 
-def _kept(headers: Sequence[Header]) -> tuple[tuple[str, bytes], ...]:
+def _kept(headers: Sequence[Header]) -> tuple[Header, ...]:
     """The original's headers, as many from the first on as fit. Kafka allows a header without a value."""
-    kept, size = [], 0
+    kept: list[Header] = []
+    size = 0
     for name, value in headers:
         size += len(name) + len(value or b"")
         if size > HEADERS_BYTES_MOST:
             break
-        kept.append((name, value or b""))
+        kept.append((name, value))
     return tuple(kept)

@@ -18,7 +18,7 @@ def to_jsonable(event: Event) -> dict[str, Any]:
     >>> to_jsonable(TimeMarker(float("-inf"), "app"))
     {'event': 'TimeMarker', 'event_time': '-Infinity', 'producer': 'app'}
     """
-    return {"event": type(event).__name__, **_fields({f.name: getattr(event, f.name) for f in fields(event)})}
+    return {"event": type(event).__name__, **plain_fields({f.name: getattr(event, f.name) for f in fields(event)})}
 
 
 def record_to_jsonable(value: bytes | None, framing: Framing = PLAIN) -> dict[str, Any]:
@@ -30,11 +30,12 @@ def record_to_jsonable(value: bytes | None, framing: Framing = PLAIN) -> dict[st
         writer = framing.schema(header)
         if not writer.name.startswith(f"{NAMESPACE}."):
             assert value is not None
-            return {"event": "Prediction", **_fields(read_body(writer, value, len(header)))}
+            return {"event": "Prediction", **plain_fields(read_body(writer, value, len(header)))}
     return to_jsonable(decode(value, framing))
 
 
-def _fields(record: Mapping[str, Any]) -> dict[str, Any]:
+def plain_fields(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a record as JSON has them."""
     return {name: _plain(value) for name, value in record.items()}
 
 

@@ -100,6 +100,14 @@ def read_body(writer: Schema, data: bytes, start: int, reader: Schema | None = N
 
     Errors: BadRecord ``truncated``, ``not-utf8``, ``wrong-type``, ``trailing-bytes``.
     """
+    record, end = read_start(writer, data, start, reader)
+    if (left := len(data) - end) > 0:
+        raise BadRecord("trailing-bytes", f"{left} bytes behind the end of a {writer.name}")
+    return record
+
+
+def read_start(writer: Schema, data: bytes, start: int, reader: Schema | None = None) -> tuple[dict[str, Any], int]:
+    """(record, where it ends), whatever follows. Errors: as ``read_body``, but ``trailing-bytes``."""
     source = io.BytesIO(data)
     source.seek(start)
     try:
@@ -110,9 +118,7 @@ def read_body(writer: Schema, data: bytes, start: int, reader: Schema | None = N
         raise BadRecord("not-utf8", f"a string of this {writer.name} is not UTF-8") from None
     except _UNREADABLE as error:
         raise BadRecord("wrong-type", f"this is no {writer.name}: {error}") from None
-    if (left := len(data) - source.tell()) > 0:
-        raise BadRecord("trailing-bytes", f"{left} bytes behind the end of a {writer.name}")
-    return record
+    return record, source.tell()
 
 
 class Framing:

@@ -51,7 +51,7 @@ class Output(NamedTuple):
     key: bytes | None
     value: bytes | None
     partition: int | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
     timestamp_ms: int | None = None
 
 

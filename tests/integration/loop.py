@@ -17,6 +17,7 @@ from driftloop.client.producer import Producer
 from driftloop.schemas import codec
 from driftloop.schemas.events import DecisionRecorded, WindowMeasured
 from driftloop.schemas.settings import Settings
+from driftloop.schemas.specification import MonitorSpecification
 
 from .world import Loan, World
 
@@ -157,9 +158,14 @@ def steps_of(world: World) -> tuple[list[Step], list[Step]]:
     return [s for s in steps if s[0] < world.live_from], [s for s in steps if s[0] >= world.live_from]
 
 
-def publish(settings: Settings, steps: Iterable[Step], until: float | None = None) -> None:
+def publish(
+    settings: Settings,
+    steps: Iterable[Step],
+    until: float | None = None,
+    specification: MonitorSpecification | None = None,
+) -> None:
     """These records in their order, then, if given, the word that nothing before ``until`` will come."""
-    with Producer(MODEL, settings, version="v1") as producer:
+    with Producer(MODEL, settings, version="v1", specification=specification) as producer:
         for when, is_truth, loan in steps:
             if is_truth:
                 producer.observed(loan.prediction_id, loan.label, event_time=when)
