@@ -18,6 +18,8 @@ from driftloop.console.dlq import app as dlq_app
 from driftloop.schemas.errors import BadRecord, ConfigError, DriftloopError, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from driftloop.schemas.settings import Settings
 
 EXIT_CODES: dict[type[DriftloopError], int] = {ConfigError: 2, BadRecord: 65, Unavailable: 75}
@@ -41,6 +43,17 @@ app.add_typer(topics_app, name="topics")
 app.add_typer(monitor_app, name="monitor")
 app.add_typer(reference_app, name="reference")
 app.add_typer(dlq_app, name="dlq")
+
+
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        show_default=False,
+        help="Run so many worker processes, and start again what crashes (default: this one).",
+    ),
+]
+WhileStdin = Annotated[bool, typer.Option("--while-stdin", hidden=True)]
 
 
 @broker_app.command("start")
@@ -166,19 +179,19 @@ def retrain(
 
 
 @app.command()
-def observer() -> None:
+def observer(workers: Workers = None, while_stdin: WhileStdin = False) -> None:
     """Run the observer here: joins predictions with ground truth and folds them into panes."""
     from driftloop.streams.observer.worker import main as run
 
-    raise typer.Exit(run(_connect()))
+    _work("observer", run, workers, while_stdin)
 
 
 @app.command()
-def judge() -> None:
+def judge(workers: Workers = None, while_stdin: WhileStdin = False) -> None:
     """Run the judge here: merges panes, closes windows, tests for drift, keeps incidents."""
     from driftloop.streams.judge.worker import main as run
 
-    raise typer.Exit(run(_connect()))
+    _work("judge", run, workers, while_stdin)
 
 
 @app.command()
@@ -234,6 +247,17 @@ def demo(
     from driftloop.console.demo.run import main as run
 
     raise typer.Exit(run(_environment(), report, days))
+
+
+def _work(service: str, run: Callable[[Settings], int], workers: int | None, while_stdin: bool) -> None:
+    """Be a worker, or the parent of ``workers`` of them."""
+    from driftloop.console.workers import run_workers, stop_with_stdin
+
+    if workers:
+        raise typer.Exit(run_workers(_connect(), service, workers, _progress))
+    if while_stdin:
+        stop_with_stdin()
+    raise typer.Exit(run(_connect()))
 
 
 def _environment() -> Settings:

@@ -29,6 +29,7 @@ VARIABLES: dict[str, str] = {
     "DRIFTLOOP_SSL_CA": "file with the certificate authority of the cluster",
     "DRIFTLOOP_SCHEMA_REGISTRY_URL": "schema registry, Confluent API; set: the SDK frames records its way",
     "DRIFTLOOP_SESSION_SECONDS": "group session timeout of the stream workers (default 10)",
+    "DRIFTLOOP_INSTANCE_ID": "name of a stream worker in its group: restarted within the session it keeps its seat",
 }
 
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -54,6 +55,7 @@ class Settings:
     ssl_ca: str = ""
     schema_registry_url: str = field(default="", repr=False)  # it may hold a password
     session_seconds: float = 10.0
+    instance_id: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -82,6 +84,7 @@ class Settings:
             ssl_ca=get("DRIFTLOOP_SSL_CA", ""),
             schema_registry_url=_urls("DRIFTLOOP_SCHEMA_REGISTRY_URL", get("DRIFTLOOP_SCHEMA_REGISTRY_URL", "")),
             session_seconds=_seconds("DRIFTLOOP_SESSION_SECONDS", get("DRIFTLOOP_SESSION_SECONDS", "10")),
+            instance_id=_instance(get("DRIFTLOOP_INSTANCE_ID", "")),
         )
         if protocol.startswith("SASL") and not settings.sasl_username:
             raise ConfigError(
@@ -149,6 +152,12 @@ def _one_of(name: str, text: str, allowed: tuple[str, ...]) -> str:
 def _urls(name: str, text: str) -> str:
     if text and not all(one.strip().startswith(("http://", "https://")) for one in text.split(",")):
         raise ConfigError(f"{name} is no address of a registry", f"for example {name}=http://localhost:8081")
+    return text
+
+
+def _instance(text: str) -> str:
+    if text and (not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", text) or text in {".", ".."}):
+        raise ConfigError(f"DRIFTLOOP_INSTANCE_ID is {text!r}", "letters, digits, dashes, dots and _, at most 200")
     return text
 
 

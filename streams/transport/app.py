@@ -62,6 +62,7 @@ def build_app(service: Service, settings: Settings, partitions: Partitions) -> S
         broker_max_poll_records=CHUNKS_A_POLL_MOST,
         consumer_max_fetch_size=FETCH_BYTES_A_PARTITION,
         consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance_id or None,
         stream_buffer_maxsize=BATCHES_WAITING_MOST,
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -15,6 +15,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from driftloop.streams.transport.batches import RecordBatch, chained
 from driftloop.streams.transport.exits import Exit, leave, log
+from driftloop.streams.transport.membership import Seat, keep_seat
 from driftloop.streams.transport.unpacking import Chunk, unpack_in_chunks
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
@@ -57,6 +58,12 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         self.handed_out: dict[TP, int] = {}
         self.commits_failed = 0
         self._learning: asyncio.Future[None] | None = None
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        if instance_id := self.app.conf.consumer_group_instance_id:
+            seat = Seat(instance_id, self.app.conf.broker_session_timeout)
+            keep_seat(self._ensure_consumer()._coordinator, seat)
 
     async def on_loop(self, call: Coroutine[Any, Any, Any]) -> Any:
         """Await ``call`` on this thread's loop, from Faust's."""

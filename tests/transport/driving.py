@@ -39,12 +39,13 @@ class Workers:
         self.folder = folder
         self.all: list[subprocess.Popen[bytes]] = []
 
-    def start(self, **faults: Any) -> subprocess.Popen[bytes]:
+    def start(self, instance_id: str = "", **faults: Any) -> subprocess.Popen[bytes]:
         told = {
             "bootstrap_servers": self.settings.bootstrap_servers,
             "prefix": self.settings.prefix,
             "partitions": self.settings.partitions,
             "session_seconds": self.settings.session_seconds,
+            "instance_id": instance_id,
         }
         with self.log_file(len(self.all)).open("wb") as log:
             command = [sys.executable, str(HERE / "toy_worker.py"), json.dumps(told), json.dumps(faults)]

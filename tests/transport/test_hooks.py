@@ -18,16 +18,19 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import Fetcher
-from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, Subscription, SubscriptionState, TopicPartitionState
+from aiokafka.protocol.api import Request
 from driftloop.streams.transport.app import ServiceApp
 from driftloop.streams.transport.batches import BatchSchema
 from driftloop.streams.transport.consumer import BatchConsumer, BatchTransport
 from driftloop.streams.transport.consumer_thread import BatchThread
+from driftloop.streams.transport.membership import MEMBER_REQUESTS
 from driftloop.streams.transport.unpacking import ChunkedRecords, unpack_in_chunks
 from faust.app.base import BootStrategy
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as faust_consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 OVERRIDDEN: dict[type, list[str]] = {
     BatchThread: [
@@ -36,6 +39,7 @@ OVERRIDDEN: dict[type, list[str]] = {
         "_fetch_records",
         "on_partitions_assigned",
         "on_partitions_revoked",
+        "on_start",
         "verify_event_path",
     ],
     BatchConsumer: [
@@ -180,3 +184,20 @@ def test_fetches_are_unpacked_in_chunks_through_a_name_of_the_fetchers_module() 
         assert fetcher.PartitionRecords is ChunkedRecords
     finally:
         fetcher.PartitionRecords = before
+
+
+def test_every_answer_to_a_member_passes_one_place() -> None:
+    """membership.py stands there."""
+    assert names(GroupCoordinator._send_req) == ["self", "request"]
+    for sender in (GroupCoordinator._do_heartbeat, CoordinatorGroupRebalance.perform_group_join):
+        assert "_send_req(request)" in inspect.getsource(sender)
+    assert "self._coordinator._send_req(request)" in inspect.getsource(
+        CoordinatorGroupRebalance._send_sync_group_request
+    )
+    assert all(issubclass(request, Request) for request in MEMBER_REQUESTS)
+
+
+def test_a_static_member_does_not_leave_the_group() -> None:
+    assert "self._group_instance_id is None" in inspect.getsource(GroupCoordinator._maybe_leave_group)
+    created = inspect.getsource(AIOKafkaConsumerThread._create_worker_consumer)
+    assert "group_instance_id=conf.consumer_group_instance_id" in created
