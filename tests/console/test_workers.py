@@ -72,7 +72,7 @@ class Parent:
         """Process id by the worker's number, as last started."""
         return {int(n): int(pid) for n, pid in re.findall(r"\[(\d)\] started as \S+, process (\d+)", self.said())}
 
-    def wait(self, fact: Callable[[], object], seconds: float = 60.0) -> None:
+    def wait(self, fact: Callable[[], object], seconds: float = 120.0) -> None:
         deadline = time.monotonic() + seconds
         while not fact():
             assert time.monotonic() < deadline, self.said()
@@ -122,7 +122,8 @@ def test_two_workers_share_the_partitions_until_the_parent_is_told_to_stop(paren
 def test_a_killed_worker_is_started_again_and_the_other_is_left_alone(parent: Parent) -> None:
     parent.wait(parent.at_work)
     shares = parent.members()
-    parent.wait(lambda: re.search(r"\[2\] .* ready: partitions \d, \d in", parent.said()))
+    for number in (1, 2):
+        parent.wait(lambda n=number: re.search(rf"\[{n}\] .* ready: partitions \d, \d in", parent.said()))
     killed = parent.workers()[1]
     of_the_other = [line for line in parent.said().splitlines() if line.startswith("[2]")]
     os.kill(killed, signal.SIGKILL)
