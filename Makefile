@@ -7,9 +7,10 @@ REPORT ?=
 JSON ?=
 SEEDS ?= 1000
 SEED ?= 1
+RUNS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-observer simulate up down lock clean
+.PHONY: help setup demo test check chaos bench bench-observer simulate up down lock clean
 
 help:  ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -37,6 +38,9 @@ check: setup  ## lint, format, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p driftloop
 	$(BIN)/python -m pytest tests/test_tidy.py
+
+chaos: setup  ## kill, freeze and cut off real workers and brokers, count what is lost (RUNS=n SEED=s JSON=file)
+	$(BIN)/python -m tests.chaos --runs $(RUNS) --seed $(SEED) $(if $(JSON),--json $(JSON))
 
 bench: bench-observer  ## every benchmark
 

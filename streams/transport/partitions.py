@@ -42,6 +42,7 @@ class Partitions:
         self._parts: dict[int, Partition] = {}
         self._parked: dict[int, Partition] = {}
         self._assignment = 0
+        self._over = False
         self._epochs: dict[TP, int] = {}
         self._epoch = 0
         self._tasks: set[asyncio.Future[Any]] = set()
@@ -73,7 +74,10 @@ class Partitions:
     # Assigned.
 
     def assigned(self, tps: Iterable[TP]) -> None:
-        """A new assignment, in place of any earlier one."""
+        """A new assignment, in place of any earlier one. One that comes while the process ends is nobody's: taken up,
+        it would fence the successor."""
+        if self._over:
+            return
         tps = set(tps)
         numbers = sorted({tp.partition for tp in tps})
         if broken := [
@@ -296,6 +300,7 @@ class Partitions:
 
     async def close(self) -> None:
         """Give everything back at the end of the process."""
+        self._over = True
         self.revoked()
         self._give_up(self._parked.values())
         self._parked = {}

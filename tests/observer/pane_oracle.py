@@ -29,6 +29,13 @@ def before_each(log: list[Any], disorder: float) -> list[float]:
 class PaneOracle:
     """Of one model in a world: ``emissions`` by pane (version, role, start, kind, bucket), and ``counters``."""
 
+    join_oracle = JoinOracle
+
+    @staticmethod
+    def offset(row: int) -> int:
+        """Of a record of a log, by its place in the list; those of a topic have holes."""
+        return 2 * row + 7
+
     def __init__(self, world: World, spec: MonitorSpecification) -> None:
         self.spec = spec
         before = [before_each(log, spec.disorder_seconds) for log in world.logs]
@@ -40,10 +47,10 @@ class PaneOracle:
         self.p = [world.predictions[i] for i in mine[0]]
         self.t = [world.truths[i] for i in mine[1]]
         self.before_p, self.before_t = ([before[s][i] for i in mine[s]] for s in (0, 1))
-        self.offsets = [[2 * i + 7 for i in rows] for rows in mine]
+        self.offsets = [[self.offset(i) for i in rows] for rows in mine]
         coded = [type("Truth", (), {"name": t.name, "time": t.time, "label": self.code(t.label)}) for t in self.t]
         named = [NamedPrediction(p) for p in self.p]
-        self.join = JoinOracle(
+        self.join = self.join_oracle(
             named, coded, self.before_p, self.before_t, min(ends), spec.horizon_seconds, spec.dedup_seconds
         )
         self.parts: dict[tuple[Any, ...], dict[float, list[tuple[Counter[str], dict[str, float], tuple[int, int]]]]]

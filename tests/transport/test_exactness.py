@@ -147,6 +147,16 @@ def test_sigterm_while_coming_up(settings: Settings, workers: Workers) -> None:
     expect_exact(settings, 2 * EACH_SIDE)
 
 
+def test_an_assignment_that_comes_while_it_leaves_is_not_taken_up(settings: Settings, workers: Workers) -> None:
+    """Seen under load: it would fence the successor, or end as broken where it has nothing left to do."""
+    feed(settings, EACH_SIDE)
+    worker = workers.start(late_assignment=True)
+    wait_until_absorbed(settings, EACH_SIDE)
+    assert workers.stop(worker) == Exit.STOPPED, workers.log(worker)
+    assert workers.log(worker).count("restoring") == settings.partitions
+    expect_exact(settings, EACH_SIDE)
+
+
 def test_an_aborted_transaction_is_redone(settings: Settings, workers: Workers) -> None:
     feed(settings, EACH_SIDE)
     worker = workers.start(abort=[1, 2, 6], slow_seconds=0.05)

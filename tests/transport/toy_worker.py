@@ -3,12 +3,14 @@
 Faults: ``slow_seconds`` each absorb takes; ``hold_seconds`` inside every open transaction, behind its records;
 ``abort``: the ordinals of transactions that meet an abortable error; ``lose``: ordinals of batches that get lost
 between the fetch and the fold; ``slow_restore_seconds`` each state takes to be read; ``always_due``: every record is
-an output, at once; ``forget_topics``: the first assignment is made as by a leader whom a broker that is just coming
+an output, at once; ``late_assignment``: a rebalance gives it its partitions once more when it has just left them;
+``forget_topics``: the first assignment is made as by a leader whom a broker that is just coming
 back has not told of the topics.
 """
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import sys
@@ -57,6 +59,14 @@ def install(faults: dict[str, object]) -> None:
             cluster._partitions.clear()
         return plain_assign(cluster, members)
 
+    async def close(partitions: Partitions) -> None:
+        tps = [tp for part in partitions.all() for tp in part.tps]
+        await plain_close(partitions)
+        if faults.get("late_assignment"):
+            partitions.assigned(tps)
+            await asyncio.sleep(1.0)  # the time in which the process still goes on
+
+    plain_close, Partitions.close = Partitions.close, close
     plain_assign = RangePartitionAssignor.assign
     RangePartitionAssignor.assign = classmethod(assign)
     Restorer.restore = restore
