@@ -11,6 +11,7 @@ from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import MonitorApplied, SchemaRegistered
 from driftloop.schemas.prediction import layout
+from driftloop.schemas.segments import Combination
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.specification import MonitorSpecification, compile_monitor
 
@@ -48,7 +49,17 @@ def keep_bins(written: MonitorSpecification, live: MonitorSpecification) -> Moni
             edges[feature.name] = feature.edges
         if feature.categories is not None and mine.categories is None:
             categories[feature.name] = feature.categories
-    return written.with_bins(edges, categories)
+    return written.with_bins(edges, categories, keep_segments(written, live))
+
+
+def keep_segments(written: MonitorSpecification, live: MonitorSpecification) -> dict[str, tuple[Combination, ...]]:
+    """Combinations that `reference build` has found stay, where the file names none for the same features."""
+    known = {(s.name, s.features): s.values for s in live.segments if s.values is not None}
+    return {
+        s.name: known[s.name, s.features]
+        for s in written.segments
+        if s.values is None and (s.name, s.features) in known
+    }
 
 
 def specification_events(specification: MonitorSpecification) -> list[Publication]:

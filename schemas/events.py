@@ -51,7 +51,7 @@ class Pane:
     kind ``features``: all predictions of the pane; bucket -1.
     kind ``labels``: the labelled pairs whose label delay fell into delay bucket ``bucket``.
     kind ``paired``: predictions of a challenger beside those of the champion's version ``against``, on the same ids.
-    ``segment``: a declared segment; empty: all rows.
+    ``segment``: a declared segment (segments.py); empty: all rows.
     ``emitted_at`` is the instant of event time at which it was due; ``revision`` counts corrections, from 0.
     Offsets are the first and last source offset counted here, -1 where none.
     """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta, timezone
 
+SUBJECT = "ce_subject"
+"""CloudEvents' header for what within its source an event is about: a segment, of the panes of segments."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017
 
 

@@ -6,6 +6,11 @@ classes = ["repaid", "default"]      # the score is the probability of the secon
 [features]
 amount = "numeric"
 grade = { kind = "categorical", categories = ["A", "B", "C"] }
+region = "categorical"
+
+[segments]                           # what is also told apart; the most frequent 64 combinations of each
+region = ["region"]
+region_grade = ["region", "grade"]
 
 [time]
 horizon = "30 d"
@@ -25,6 +30,7 @@ import re
 from itertools import pairwise
 from typing import Any, Literal, cast
 
+from driftloop.schemas.segments_file import compile_segments
 from driftloop.schemas.specification import Feature, MonitorSpecification, RetrainPolicy
 from driftloop.schemas.toml_reader import Table, read_toml
 
@@ -52,12 +58,13 @@ def compile_monitor(text: str, place: str) -> MonitorSpecification:
     if len(classes) != 2:
         root.refuse("classes", f"names {len(classes)} classes, not two", 'classes = ["repaid", "default"]')
     features = _features(root.table("features", '[features]\n              amount = "numeric"', required=True))
+    segments = compile_segments(root.table("segments", '[segments]\n              region = ["region"]'), features)
     time = _time(root.table("time", '[time]\n              horizon = "30 d"', required=True))
     alarms = _alarms(root.table("alarms", '[alarms]\n              budget = "1 per week"'))
     retrain = _retrain(root.table("retrain", '[retrain]\n              mode = "observe"'))
     root.done()
     return MonitorSpecification(
-        model, "binary", (classes[0], classes[1]), features, retrain=retrain, **time, **alarms
+        model, "binary", (classes[0], classes[1]), features, retrain=retrain, segments=segments, **time, **alarms
     )
 
 

@@ -20,6 +20,7 @@ from driftloop.schemas.bins import LOSS_BINS, SCORE_BINS, log_loss, loss_codes, 
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import OffsetRange
+from driftloop.schemas.segments import learned
 from driftloop.schemas.specification import CATEGORIES_MOST, Feature, MonitorSpecification, numeric_codes
 from numpy.typing import NDArray
 
@@ -106,7 +107,7 @@ def build_reference(
         raise ConfigError(f"a reference of {spec.model} needs rows, and there are none", "name a range that has some")
     edges = {f.name: numeric_edges(columns[f.name]) for f in spec.numeric if f.edges is None}
     categories = {f.name: top_categories(columns[f.name]) for f in spec.categorical if f.categories is None}
-    spec = spec.with_bins(edges, categories)
+    spec = spec.with_bins(edges, categories, learned(spec.segments, columns))
     labelled = (labels == 0) | (labels == 1)
     label, labelled_score = labels[labelled], score[labelled]
     loss = log_loss(labelled_score, label)

@@ -18,11 +18,15 @@ from driftloop.schemas.bins import delay_edges
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.coder import Coder
 from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.segments import Combination, Segmentation
 from numpy.typing import NDArray
 
 DAY_SECONDS = 86_400.0
 CATEGORIES_MOST = 64
 """A reference keeps the most frequent ones; the rest is "other"."""
+_SILENT_WHEN_DEFAULT = ("segments",)
+"""Fields that came after the first release. They stand in the JSON only where they say something, so that a
+specification that does not use them keeps its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class MonitorSpecification:
     effect_sd: float = 0.05
     effect_error: float = 0.01
     retrain: RetrainPolicy = RetrainPolicy()
+    segments: tuple[Segmentation, ...] = ()
 
     @cached_property
     def spec(self) -> str:
@@ -134,9 +139,13 @@ class MonitorSpecification:
         return Coder([f.edges or () for f in self.numeric])
 
     def with_bins(
-        self, edges: Mapping[str, Sequence[float]], categories: Mapping[str, Sequence[str]]
+        self,
+        edges: Mapping[str, Sequence[float]],
+        categories: Mapping[str, Sequence[str]],
+        segments: Mapping[str, Sequence[Combination]] | None = None,
     ) -> MonitorSpecification:
-        """The same with bin edges and categories by feature name; features not named keep what they have."""
+        """The same with bin edges and categories by feature name, and combinations by segmentation; what is not
+        named keeps what it has."""
         found = []
         for f in self.features:
             if f.kind == "numeric" and f.name in edges:
@@ -145,11 +154,14 @@ class MonitorSpecification:
                 found.append(replace(f, categories=tuple(categories[f.name])))
             else:
                 found.append(f)
-        return replace(self, features=tuple(found))
+        known = segments or {}
+        segmented = [replace(s, values=tuple(known[s.name])) if s.name in known else s for s in self.segments]
+        return replace(self, features=tuple(found), segments=tuple(segmented))
 
     def to_json(self) -> str:
         """Canonical JSON: the same specification gives the same text."""
-        return canonical_json(asdict(self))
+        told = asdict(self)
+        return canonical_json({k: v for k, v in told.items() if v or k not in _SILENT_WHEN_DEFAULT})
 
     @classmethod
     def from_json(cls, text: str) -> MonitorSpecification:
@@ -163,6 +175,7 @@ class MonitorSpecification:
                     "classes": tuple(found["classes"]),
                     "features": features,
                     "retrain": RetrainPolicy(**found["retrain"]),
+                    "segments": tuple(_segmentation(s) for s in found.get("segments", ())),
                 }
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -186,6 +199,12 @@ def _feature(found: dict[str, Any]) -> Feature:
             "categories": None if categories is None else tuple(categories),
         }
     )
+
+
+def _segmentation(found: dict[str, Any]) -> Segmentation:
+    values = found["values"]
+    known = None if values is None else tuple(tuple(value) for value in values)
+    return Segmentation(found["name"], tuple(found["features"]), known)
 
 
 def feature_bins(feature: Feature) -> int:

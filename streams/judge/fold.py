@@ -1,6 +1,6 @@
 """The judge of one partition of panes: records in; windows, drift and incidents out; pure.
 
-    pane      waits, in the books of its model, for its instant
+    pane      waits, in the books of its model, for its instant; those of segments are passed over: no test uses them
     progress  moves the frontier; every instant at or before it is worked off, in the order (instant, model)
 
 A record that cannot be used goes to the dead-letter topic with its reason.
@@ -18,6 +18,7 @@ from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.deadletter import dead_letter
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import Pane, Progress
+from driftloop.schemas.headers import SUBJECT
 from driftloop.streams.fold import Changes, FoldContext, Output, SourceRecords
 from driftloop.streams.judge.merge import Frontier, Sight
 from driftloop.streams.judge.model import ModelJudge
@@ -52,6 +53,8 @@ class JudgeFold:
     def absorb(self, records: SourceRecords) -> None:
         self.lookup.new_batch()
         for i, value in enumerate(records.values):
+            if any(name == SUBJECT for name, _ in records.headers[i]):
+                continue
             try:
                 self._take(value, records.timestamps_ms[i])
             except BadRecord as error:
@@ -73,6 +76,8 @@ class JudgeFold:
             clock = (*frontier.sights[event.partition].moved_ms, frontier.latest_ms, frontier.resumed_ms)
             self.store.put(key("sight", event.partition), _CLOCK.pack(*clock) + encode(event))
         elif isinstance(event, Pane):
+            if event.segment:
+                return
             assert value is not None
             self._model(event.model).wait(event, value, self.frontier.due(event))
         else:

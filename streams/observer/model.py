@@ -30,6 +30,7 @@ from driftloop.streams.observer.join import (
 from driftloop.streams.observer.panes import Due, Panes, Place
 from driftloop.streams.observer.rows import Rows
 from driftloop.streams.observer.seats import Seats
+from driftloop.streams.observer.segments import SegmentPanes, Segments, payload_of, payload_types
 from driftloop.streams.observer.sketch import SUMS, FeatureSketch, LabelSketch
 from driftloop.streams.observer.table import Added
 from driftloop.streams.observer.time import Clock
@@ -61,10 +62,11 @@ class Gathered(NamedTuple):
     predicted: NDArray[np.int64]
     numeric: NDArray[np.float64]
     categories: NDArray[np.int64]
+    segments: NDArray[np.uint8]
 
 
 class Edition:
-    """One specification of the model, with its open panes."""
+    """One specification of the model, with its open panes: ``panes`` by the name of their state records."""
 
     def __init__(self, spec: MonitorSpecification) -> None:
         self.spec = spec
@@ -72,6 +74,12 @@ class Edition:
         self.sketch = FeatureSketch(spec)
         self.features = Panes("features", self.sketch.layout, 0, self.clock)
         self.labels = Panes("labels", LABELS.layout, len(SUMS), self.clock)
+        self.segments = Segments(spec)
+        self.panes = {"features": self.features, "labels": self.labels}
+        if self.segments:
+            self.feature_segments = SegmentPanes("features", self.sketch.head, 0, self.clock, self.segments)
+            self.label_segments = SegmentPanes("labels", LABELS.layout, len(SUMS), self.clock, self.segments)
+            self.panes |= {"features of segments": self.feature_segments, "labels of segments": self.label_segments}
 
 
 class Told(NamedTuple):
@@ -87,12 +95,14 @@ class ModelFold:
     """``editions``: the model's specifications that anything here was folded by; ``active`` is the number of the one
     that is applied to what comes."""
 
-    def __init__(self, spec: MonitorSpecification) -> None:
+    def __init__(self, spec: MonitorSpecification, segmentations: int | None = None) -> None:
+        """``segmentations``: of how many a waiting prediction keeps the segment; by default those of ``spec``."""
         self.model = spec.model
         self.editions: dict[int, Edition] = {0: Edition(spec)}
         self.active = 0
         self.seats = Seats()
-        self.join = Join(Terms.of(spec), PAYLOAD)
+        self.segmentations = len(self.edition.segments) if segmentations is None else segmentations
+        self.join = Join(Terms.of(spec), PAYLOAD | payload_types(self.segmentations))
         self.counters = Counters()
         self.changed = True
         """Seats, editions or counters differ from the state record."""
@@ -121,13 +131,17 @@ class ModelFold:
         self.active = max(self.editions) + 1
         self.editions[self.active] = Edition(spec)
         self.join.terms = Terms.of(spec)
+        if len(self.edition.segments) > self.segmentations:
+            self.segmentations = len(self.edition.segments)
+            self.join.predictions.widen(payload_types(self.segmentations))
         self.changed = True
 
     def predicted(self, columns: PredictionColumns, where: Where) -> None:
         seats, predicted, categories = self.seats.codes(columns)
         before = where.greatest_before - self.clock.disorder_seconds
         batch = Predictions(where.ids, columns.event_time, before, where.offsets, seats)
-        self._predictions.append(Gathered(batch, columns.score, predicted, columns.numeric, categories))
+        segments = self.edition.segments.codes(columns)
+        self._predictions.append(Gathered(batch, columns.score, predicted, columns.numeric, categories, segments))
 
     def observed(self, columns: TruthColumns, where: Where) -> None:
         before = where.greatest_before - self.clock.disorder_seconds
@@ -157,7 +171,8 @@ class ModelFold:
         self._settle(watermark)
         told: list[Told] = []
         for edition in self.editions.values():
-            for panes, until in ((edition.features, predictions_watermark), (edition.labels, watermark)):
+            for panes in edition.panes.values():
+                until = predictions_watermark if panes.kind == "features" else watermark
                 told += [Told(due.due, edition, panes, due) for due in panes.take_due(until)]
                 panes.close(until, max(edition.spec.horizon_seconds, self.join.terms.horizon_seconds))
         told.sort(key=lambda t: t.due)  # stable: within an instant by edition, kind and key
@@ -182,7 +197,7 @@ class ModelFold:
 
     def _fold_predictions(self, new: Gathered) -> None:
         batch, edition = new.batch, self.edition
-        payload: dict[str, NDArray[Any]] = {
+        payload: dict[str, NDArray[Any]] = payload_of(new.segments, self.segmentations) | {
             "specs": np.full(len(batch.ids), self.active, np.int16),
             "scores": new.scores,
             "predicted": new.predicted,
@@ -190,16 +205,23 @@ class ModelFold:
         taken = self.join.predict(batch, payload)
         self._count(taken, batch.before)
         columns = edition.sketch.columns(new.scores, new.predicted, new.numeric, new.categories)
+        segments = new.segments
+        if edition.segments:
+            columns = np.concatenate([columns, edition.segments.others(segments, edition.sketch.layout)], axis=1)
         accepted = taken.verdicts == ACCEPTED
         times, before, seats, offsets = batch.times, batch.before, batch.seats, batch.offsets
         if not accepted.all():
             times, before, seats, offsets = times[accepted], before[accepted], seats[accepted], offsets[accepted]
-            columns = columns[accepted]
+            columns, segments = columns[accepted], segments[accepted]
         panes = self.clock.pane_of(times)
         instants = self.clock.ends_of(panes)
         due = self.clock.due(instants, before)
         place = Place(seats.astype(np.int64), np.full(len(times), -1), panes, instants, due)
-        edition.features.fold(place, Added(columns, np.empty((len(times), 0), np.int64), offsets, None))
+        added = Added(columns, np.empty((len(times), 0), np.int64), offsets, None)
+        edition.features.fold(place, added)
+        if edition.segments:
+            head = edition.sketch.head_columns(columns)
+            edition.feature_segments.fold_each(place, added._replace(columns=head), segments)
         self._fold_pairs(taken)
 
     def _fold_pairs(self, taken: Taken) -> None:
@@ -221,7 +243,12 @@ class ModelFold:
         label = t["labels"].astype(np.int64)
         columns, sums = LABELS.columns(p["scores"], p["predicted"].astype(np.int64), label, delay)
         place = Place(p["seats"].astype(np.int64), buckets, panes, instants, due)
-        edition.labels.fold(place, Added(columns, sums, p["offsets"], t["offsets"]))
+        added = Added(columns, sums, p["offsets"], t["offsets"])
+        edition.labels.fold(place, added)
+        if edition.segments:
+            known = self.join.predictions.columns
+            codes = [known[name][predictions] for name in payload_types(len(edition.segments))]
+            edition.label_segments.fold_each(place, added, np.stack(codes, axis=1))
 
     def _count(self, taken: Taken, before: Times) -> None:
         """Rows that were not accepted: known of as soon as their own topic has passed them."""
@@ -252,8 +279,10 @@ class ModelFold:
         return self.clock.next_instants(np.maximum(moments, self.told_until))
 
     def _count_told(self, told: Told) -> None:
-        """What a pane tells anew of is known of from its instant on."""
+        """What a pane tells anew of is known of from its instant on. Segments tell the same rows again."""
         self.changed = True
+        if isinstance(told.panes, SegmentPanes):
+            return
         suffix = CHALLENGER if self.seats.challengers[told.pane.key.seat] else ""
         rows, labelled = told.pane.gained
         if told.panes.kind == "features":
@@ -267,8 +296,8 @@ class ModelFold:
         panes that they are gone: such a record without its specification could not be read."""
         if len(self.editions) == 1:
             return
-        kinds = {n: (e.features, e.labels) for n, e in self.editions.items()}
-        used = {self.active} | {n for n, both in kinds.items() if any(k.panes or k.changed for k in both)}
+        open_ = {n for n, e in self.editions.items() if any(p.panes or p.changed for p in e.panes.values())}
+        used = {self.active} | open_
         rows = self.join.predictions
         for segment in rows:
             used.update(np.unique(rows.columns["specs"][rows.slots_of(segment)]).tolist())

@@ -91,6 +91,14 @@ class Rows:
         self._count += len(ids)
         return slots
 
+    def widen(self, payload: Mapping[str, DTypeLike]) -> None:
+        """Add those of these columns that are not there, all zero; every segment is saved anew."""
+        for name in payload.keys() - self.types.keys():
+            self.types[name] = np.dtype(payload[name])
+            self.columns[name] = np.zeros(len(self.status), payload[name])
+        for segment in self:
+            segment.saved_rows = 0
+
     def find(self, ids: Hashes) -> tuple[Slots, Slots]:
         """All (position in ``ids``, slot) of rows with this id."""
         return self.index.find(ids)

@@ -23,6 +23,10 @@ An int64 holds 60 million certain errors a pane and partition before it overflow
 SUMS = {"log_loss": LOSS_UNIT, "log_loss_squared": SQUARE_UNIT, "brier": LOSS_UNIT, "delay_seconds": DELAY_UNIT}
 
 
+HEAD = 3
+"""The first blocks of a prediction's columns: predictions, predicted, score."""
+
+
 class Block(NamedTuple):
     """Columns ``first .. first + width`` of a table: a histogram, or a count where ``width`` is 1 and it says so."""
 
@@ -64,8 +68,11 @@ class FeatureSketch:
                 ("predicted", 3, False),
                 ("score", bins.SCORE_BINS, False),
                 *per_feature,
+                *((f"segment_other:{s.name}", 1, True) for s in spec.segments if s.values is not None),
             ]
         )
+        self.head = Layout([(b.name, b.width, b.is_count) for b in self.layout.blocks[:HEAD]])
+        """What a segment's panes count of its predictions: no features."""
         self._firsts = np.array([self.layout.at[name] for name, _, _ in per_feature], np.int64)
         self._special: dict[str, tuple[str, int]] = {}
         for f in features if spec.has_bins else ():
@@ -92,6 +99,10 @@ class FeatureSketch:
             missing = np.concatenate([np.isnan(numeric), categories < 0], axis=1)
             found[:, 3:] = np.where(missing, self._firsts, self.layout.sink)
         return found
+
+    def head_columns(self, columns: Codes) -> Codes:
+        """The same rows in the columns of ``head``."""
+        return np.minimum(columns[:, :HEAD], self.head.sink)
 
     def derived_counts(self, histograms: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> dict[str, int]:
         """missing:<feature> and unseen:<feature>, from the bins of the feature's histogram: (bins, counts)."""

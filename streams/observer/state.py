@@ -6,6 +6,7 @@
     ["predictions"|"truths", m, seq, first] rows first.. of a segment, column behind column            bytes
     ["met"|"used", m, seq]                  status of a segment's predictions|truths, four to a byte   bytes
     ["features"|"labels", m, edition, seat, bucket, pane]   an open pane: total and parts              bytes
+    ["features|labels of segments", m, edition, seat and segment, bucket, pane]    the same             bytes
 
 A key is the JSON of the list. A segment that is being filled is written in parts, the new rows of each checkpoint;
 sixteen parts, or the full segment, become one. Restored from these records a fold goes on as if nothing had been.
@@ -61,10 +62,10 @@ def model_records(fold: ModelFold) -> Iterator[Record]:
     yield from _row_records(model, "predictions", "met", fold.join.predictions)
     yield from _row_records(model, "truths", "used", fold.join.truths)
     for number, edition in fold.editions.items():
-        for panes in (edition.features, edition.labels):
+        for name, panes in edition.panes.items():
             for key in panes.changed:
                 open_ = key in panes.panes
-                yield key_of(panes.kind, model, number, *key), encode_pane(panes, key) if open_ else None
+                yield key_of(name, model, number, *key), encode_pane(panes, key) if open_ else None
             panes.changed.clear()
 
 
@@ -92,9 +93,8 @@ def restore_models(records: Mapping[bytes, bytes]) -> dict[str, ModelFold]:
                 ):
                     _restore_rows(store, rows.get((name, model), {}), statuses.get((status, model), {}))
         for (what, model, *rest), value in entries:
-            if what in ("features", "labels"):
-                edition = folds[model].editions[rest[0]]
-                decode_pane(edition.features if what == "features" else edition.labels, PaneKey(*rest[1:]), value)
+            if what.startswith(("features", "labels")):
+                decode_pane(folds[model].editions[rest[0]].panes[what], PaneKey(*rest[1:]), value)
     except (ValueError, KeyError, TypeError, IndexError, struct.error) as error:
         raise ConfigError(
             f"the observer's state cannot be read: {error!r}",
@@ -110,13 +110,14 @@ def _summary(fold: ModelFold) -> dict[str, Any]:
         "totals": fold.counters.totals,
         "pending": sorted(fold.counters.pending.items()),
         "activations": fold.activations,
+        "segmentations": fold.segmentations,
     }
 
 
 def _from_summary(
     model: str, summary: dict[str, Any], specifications: dict[tuple[str, int], MonitorSpecification]
 ) -> ModelFold:
-    fold = ModelFold(specifications[model, summary["active"]])
+    fold = ModelFold(specifications[model, summary["active"]], summary.get("segmentations", 0))
     numbers = [number for of, number in specifications if of == model]
     fold.active = summary["active"]
     fold.editions = {number: Edition(specifications[model, number]) for number in sorted(numbers)}
@@ -148,7 +149,7 @@ def _row_records(model: str, what: str, status: str, rows: Rows) -> Iterator[Rec
 def _parts(model: str, what: str, rows: Rows, segment: Segment) -> Iterator[Record]:
     """The new rows of a segment; all of them when it is full or in many parts."""
     first = segment.saved_rows
-    if segment.rows == SEGMENT_ROWS or len(segment.saved_parts) >= PARTS_MOST:
+    if not first or segment.rows == SEGMENT_ROWS or len(segment.saved_parts) >= PARTS_MOST:
         for part in segment.saved_parts[1:]:
             yield key_of(what, model, segment.sequence, part), None
         segment.saved_parts, first = [], 0

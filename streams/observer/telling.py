@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import Bins, Pane, Progress
-from driftloop.schemas.headers import cloud_event_headers, event_id
+from driftloop.schemas.headers import SUBJECT, cloud_event_headers, event_id
 from driftloop.streams.fold import Output
 from driftloop.streams.observer.model import ModelFold, Told
+from driftloop.streams.observer.segments import SegmentPanes
 from driftloop.streams.observer.sketch import SUMS, Layout
 from driftloop.streams.observer.table import NOWHERE, Sums
 
@@ -17,7 +18,8 @@ def pane_of(fold: ModelFold, told: Told, partition: int) -> Pane:
     """The event for a pane that is due."""
     edition, kind = told.edition, told.panes.kind
     key, total = told.pane.key, told.pane.total
-    version, role = fold.seats.names[key.seat]
+    seat, segment = told.panes.place_of(key) if isinstance(told.panes, SegmentPanes) else (key.seat, "")
+    version, role = fold.seats.names[seat]
     counts, histograms = _split(told.panes.layout, total)
     sums: dict[str, float] = {}
     if kind == "features":
@@ -42,6 +44,7 @@ def pane_of(fold: ModelFold, told: Told, partition: int) -> Pane:
         counts,
         sums,
         tuple([Bins(name, *found) for name, found in histograms.items()]),
+        segment,
     )
 
 
@@ -54,7 +57,8 @@ def counters_of(fold: ModelFold, due: float, totals: dict[str, int], partition: 
 
 
 def pane_output(topic: str, pane: Pane) -> Output:
-    """The record of a pane; a repeat has the same id."""
+    """The record of a pane; a repeat has the same id. That of a segment names it as the CloudEvents subject, so that
+    who wants none needs not decode it."""
     p = pane
     name = event_id(
         "pane",
@@ -71,6 +75,8 @@ def pane_output(topic: str, pane: Pane) -> Output:
         *([p.segment, p.against] if p.segment or p.against else []),
     )
     headers = cloud_event_headers("Pane", name, SERVICE, p.emitted_at)
+    if p.segment:
+        headers.append((SUBJECT, p.segment.encode()))
     return Output(topic, p.model.encode(), encode(p), None, tuple(headers))
 
 
