@@ -19,6 +19,10 @@
     counts      predictions, labelled, unlabelled, never_labelled (of champion and history; with _challenger behind it
                 those of challengers), orphans, duplicates, amendments, too_late, overflow; where above zero
 
+Panes of declared segments (segments.py) have ``segment`` set, and the header ce_subject; kinds, buckets, instants and
+    revisions are those of the whole. ``features``: predictions, score and predicted alone. ``labels``: everything.
+    The whole's ``features`` count segment_other:<segmentation>, rows whose combination is not known.
+
 ``emitted_at`` is an instant of time.py: the pane's end (features), its end + edge[k] (labels). What came behind its
 instant is told at the first instant above the watermark that it met, as revision + 1 of the pane. So the whole
 sequence of emissions of a pane, not only the last, is a function of the two logs: at a frontier J exactly the panes
