@@ -76,8 +76,6 @@ class JudgeFold:
             clock = (*frontier.sights[event.partition].moved_ms, frontier.latest_ms, frontier.resumed_ms)
             self.store.put(key("sight", event.partition), _CLOCK.pack(*clock) + encode(event))
         elif isinstance(event, Pane):
-            if event.segment:
-                return
             assert value is not None
             self._model(event.model).wait(event, value, self.frontier.due(event))
         else:
