@@ -62,6 +62,11 @@ def dead_letter(
     return key, value, (*kept, *((name, text.encode("utf-8", "replace")) for name, text in own.items()))
 
 
+def offset_of(headers: Sequence[Header]) -> int:
+    """The offset that the record of a dead letter of ours had."""
+    return int(dict(headers)[f"{CONNECT}offset"] or b"")
+
+
 def _kept(headers: Sequence[Header]) -> tuple[Header, ...]:
     """The original's headers, as many from the first on as fit. Kafka allows a header without a value."""
     kept: list[Header] = []

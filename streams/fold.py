@@ -8,8 +8,9 @@ fold from a list with the same calls, and gets the same bytes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -43,6 +44,17 @@ class SourceRecords:
     def __len__(self) -> int:
         return len(self.offsets)
 
+    def first(self, count: int) -> SourceRecords:
+        """The first so many of them."""
+        return replace(
+            self,
+            offsets=self.offsets[:count],
+            keys=self.keys[:count],
+            values=self.values[:count],
+            timestamps_ms=self.timestamps_ms[:count],
+            headers=self.headers[:count],
+        )
+
 
 class Output(NamedTuple):
     """One record to write. ``topic``: full name. ``partition`` None: murmur2 of the key, as Kafka's Java client."""
@@ -60,6 +72,33 @@ class Changes(NamedTuple):
 
     state: Mapping[bytes, bytes | None]
     outputs: Sequence[Output]
+
+
+class Moved(NamedTuple):
+    """An operator has set a partition's positions (streams/transport/moving.py). By full topic name:
+
+    ``positions``: the offset to read next; ``absorbed``: the last one in the state. ``before``: the records in front
+    of a position that was set back, some thousands at most; where the topic has lost them (retention), ``behind`` has
+    the first that are left. ``since``: event time from which numbers are asked for anew; -inf: as much as can be.
+    """
+
+    positions: Mapping[str, int]
+    absorbed: Mapping[str, int]
+    before: Mapping[str, SourceRecords]
+    behind: Mapping[str, SourceRecords]
+    since: float = -math.inf
+
+    def is_back(self, topic: str) -> bool:
+        """Records of it will be read a second time."""
+        return self.positions[topic] <= self.absorbed[topic]
+
+
+class Rewritten(NamedTuple):
+    """``state``: all records of the state from which the fold goes on at the new positions. Numbers of panes (of
+    windows, at the judge) that begin at ``since`` or later are told anew; -inf: all; inf: none."""
+
+    state: dict[bytes, bytes]
+    since: float
 
 
 class PartitionFold(Protocol):
@@ -110,6 +149,10 @@ It is called in the same thread as all absorbs and collects, again when a partit
 rebalance keeps its fold) and after every aborted transaction: what takes long here holds up the other partitions."""
 
 
+Rewind = Callable[[int, Mapping[bytes, bytes], FoldContext, Moved], Rewritten]
+"""(partition, state records, context, what was set) -> the state to go on from. Pure. ConfigError as FoldFactory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A stream processor: names are the short ones of schemas/topics.py.
@@ -124,3 +167,4 @@ class Service:
     writes: tuple[str, ...]
     make_fold: FoldFactory = field(repr=False)
     layout: int = 1
+    rewind: Rewind | None = field(default=None, repr=False)

@@ -17,6 +17,7 @@ from driftloop.schemas.events import Progress
 from driftloop.streams.fold import Changes, FoldContext, Output, SourceRecords
 from driftloop.streams.observer.model import ModelFold, Where
 from driftloop.streams.observer.reading import predictions_batch, truths_batch
+from driftloop.streams.observer.replay import NOTHING, Layer, Replay
 from driftloop.streams.observer.state import key_of, model_records, restore_models
 from driftloop.streams.observer.telling import counters_of, pane_of, pane_output, progress_outputs
 from driftloop.streams.observer.time import Clock
@@ -50,6 +51,7 @@ class ObserverFold:
         self._outputs: list[Output] = []
         self._touched = False
         self._gathered = 0
+        self._replay = NOTHING
         records = dict(state)
         if _CLOCK in records:
             self._restore_clock(records.pop(_CLOCK))
@@ -58,9 +60,9 @@ class ObserverFold:
                 f"the observer's state of partition {partition} has no clock",
                 "was it written by another program? delete the state topic to begin anew",
             )
-        self.models = restore_models(records)
+        self.models = restore_models(records, self._replay)
         for model in self.models.values():
-            model.told_until = min(self._greatest) - model.clock.disorder_seconds
+            model.told_until = max(min(self._greatest), self._replay.counted_until) - model.clock.disorder_seconds
         self._clocks = {model.clock for model in self.models.values()}
 
     @property
@@ -111,8 +113,39 @@ class ObserverFold:
             state.update(model_records(model))
         outputs += progress_outputs(topic, self._progress())
         self._told_until = {c: c.last_instant(least - c.disorder_seconds) for c in self._clocks}
-        state[_CLOCK] = json.dumps({"greatest": self._greatest, "offsets": self._offsets}).encode()
+        self._replay_passed()
+        state.update([self.clock_record()])
         return Changes(state, outputs)
+
+    def clock_record(self) -> tuple[bytes, bytes]:
+        """How far the partition has come."""
+        found: dict[str, Any] = {"greatest": self._greatest, "offsets": self._offsets}
+        if self._replay != NOTHING:
+            found["replay"] = self._replay.to_json()
+        return _CLOCK, json.dumps(found).encode()
+
+    @property
+    def greatest(self) -> tuple[float, float]:
+        """Event times of predictions and truths."""
+        return self._greatest[PREDICTIONS], self._greatest[TRUTHS]
+
+    def set_back(self, layer: Layer, greatest: tuple[float, float], at: tuple[int, int]) -> None:
+        """The clock of a partition that goes on at the offsets ``at`` (rewind.py)."""
+        self._replay = self._replay.rewound(layer)
+        self._greatest, self._offsets = list(greatest), [offset - 1 for offset in at]
+
+    def begin_anew(self) -> None:
+        """The clock of a partition that has read nothing."""
+        self._replay = Replay(self._replay.generation + 1)
+        self._greatest, self._offsets = [-math.inf, -math.inf], [-1, -1]
+
+    def _replay_passed(self) -> None:
+        """Everything that a rewind made us read again may have come."""
+        replay = self._replay.passed(self._offsets, self._greatest)
+        if replay is not self._replay:
+            self._replay = replay
+            for model in self.models.values():
+                model.replay = replay
 
     def _model(self, columns: PredictionColumns | TruthColumns, where: Where, topic: str) -> ModelFold:
         """The fold of a model, under the specification that is live."""
@@ -120,7 +153,7 @@ class ObserverFold:
         assert spec is not None, "the reader refuses models that the catalogue does not know"
         model = self.models.get(columns.model)
         if model is None:
-            model = self.models[columns.model] = ModelFold(spec)
+            model = self.models[columns.model] = ModelFold(spec, replay=self._replay)
             model.activations = [(spec.spec, topic, int(where.offsets[0]))]
             self._clocks.add(model.clock)
         elif model.edition.spec is not spec:
@@ -134,7 +167,7 @@ class ObserverFold:
     def _passed(self, source: int, records: SourceRecords, greatest: float, dead_letters: list[Output]) -> None:
         self._greatest[source] = greatest
         self._offsets[source] = records.offsets[-1]
-        self._outputs += dead_letters
+        self._outputs += self._replay.unread_letters(source, dead_letters)
 
     def _drain(self) -> None:
         """Fold what the models have gathered; drop the oldest segments while too many rows are remembered."""
@@ -164,7 +197,8 @@ class ObserverFold:
         try:
             found: dict[str, Any] = json.loads(value)
             self._greatest, self._offsets = found["greatest"], found["offsets"]
-        except (ValueError, KeyError) as error:
+            self._replay = Replay.from_json(found["replay"]) if "replay" in found else NOTHING
+        except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 f"the observer's state cannot be read: {error!r}",
                 "was it written by another version? that one can go on; or delete the state topic to begin anew",

@@ -28,6 +28,7 @@ from driftloop.streams.observer.join import (
     Truths,
 )
 from driftloop.streams.observer.panes import Due, Panes, Place
+from driftloop.streams.observer.replay import NOTHING, PREDICTIONS, TRUTHS, Replay
 from driftloop.streams.observer.rows import Rows
 from driftloop.streams.observer.seats import Seats
 from driftloop.streams.observer.segments import SegmentPanes, Segments, payload_of, payload_types
@@ -68,7 +69,7 @@ class Gathered(NamedTuple):
 class Edition:
     """One specification of the model, with its open panes: ``panes`` by the name of their state records."""
 
-    def __init__(self, spec: MonitorSpecification) -> None:
+    def __init__(self, spec: MonitorSpecification, first_revision: int = 0) -> None:
         self.spec = spec
         self.clock = Clock.of(spec)
         self.sketch = FeatureSketch(spec)
@@ -80,6 +81,8 @@ class Edition:
             self.feature_segments = SegmentPanes("features", self.sketch.head, 0, self.clock, self.segments)
             self.label_segments = SegmentPanes("labels", LABELS.layout, len(SUMS), self.clock, self.segments)
             self.panes |= {"features of segments": self.feature_segments, "labels of segments": self.label_segments}
+        for panes in self.panes.values():
+            panes.first_revision = first_revision
 
 
 class Told(NamedTuple):
@@ -95,10 +98,13 @@ class ModelFold:
     """``editions``: the model's specifications that anything here was folded by; ``active`` is the number of the one
     that is applied to what comes."""
 
-    def __init__(self, spec: MonitorSpecification, segmentations: int | None = None) -> None:
+    def __init__(
+        self, spec: MonitorSpecification, segmentations: int | None = None, replay: Replay = NOTHING
+    ) -> None:
         """``segmentations``: of how many a waiting prediction keeps the segment; by default those of ``spec``."""
         self.model = spec.model
-        self.editions: dict[int, Edition] = {0: Edition(spec)}
+        self.replay = replay
+        self.editions: dict[int, Edition] = {0: Edition(spec, replay.first_revision)}
         self.active = 0
         self.seats = Seats()
         self.segmentations = len(self.edition.segments) if segmentations is None else segmentations
@@ -129,7 +135,7 @@ class ModelFold:
         self.drain()
         self.activations = [*self.activations[1 - ACTIVATIONS_KEPT :], (spec.spec, topic, offset)]
         self.active = max(self.editions) + 1
-        self.editions[self.active] = Edition(spec)
+        self.editions[self.active] = Edition(spec, self.replay.first_revision)
         self.join.terms = Terms.of(spec)
         if len(self.edition.segments) > self.segmentations:
             self.segmentations = len(self.edition.segments)
@@ -158,7 +164,7 @@ class ModelFold:
             truths = Truths(*_stacked(self._truths))
             self._truths.clear()
             taken = self.join.observe(truths)
-            self._count(taken, truths.before)
+            self._count(taken, truths, TRUTHS)
             self._fold_pairs(taken)
 
     def collect(self, predictions_greatest: float, truths_greatest: float) -> list[Told]:
@@ -203,12 +209,15 @@ class ModelFold:
             "predicted": new.predicted,
         }
         taken = self.join.predict(batch, payload)
-        self._count(taken, batch.before)
+        self._count(taken, batch, PREDICTIONS)
         columns = edition.sketch.columns(new.scores, new.predicted, new.numeric, new.categories)
         segments = new.segments
         if edition.segments:
             columns = np.concatenate([columns, edition.segments.others(segments, edition.sketch.layout)], axis=1)
         accepted = taken.verdicts == ACCEPTED
+        if self.replay.layers:
+            starts = self.clock.start_of(self.clock.pane_of(batch.times))
+            accepted &= self.replay.new_predictions(starts, batch.offsets)
         times, before, seats, offsets = batch.times, batch.before, batch.seats, batch.offsets
         if not accepted.all():
             times, before, seats, offsets = times[accepted], before[accepted], seats[accepted], offsets[accepted]
@@ -234,6 +243,8 @@ class ModelFold:
             self._fold_edition(self.editions[number], taken.prediction_slots[here], taken.truth_slots[here])
 
     def _fold_edition(self, edition: Edition, predictions: Slots, truths: Slots) -> None:
+        if self.replay.layers:
+            predictions, truths = self._new_pairs(edition.clock, predictions, truths)
         p = {name: self.join.predictions.columns[name][predictions] for name in _PREDICTION_COLUMNS}
         t = {name: self.join.truths.columns[name][truths] for name in _TRUTH_COLUMNS}
         clock, delay = edition.clock, t["times"] - p["times"]
@@ -250,11 +261,21 @@ class ModelFold:
             codes = [known[name][predictions] for name in payload_types(len(edition.segments))]
             edition.label_segments.fold_each(place, added, np.stack(codes, axis=1))
 
-    def _count(self, taken: Taken, before: Times) -> None:
+    def _new_pairs(self, clock: Clock, predictions: Slots, truths: Slots) -> tuple[Slots, Slots]:
+        """Those that were not folded before a rewind."""
+        p, t = self.join.predictions.columns, self.join.truths.columns["offsets"]
+        starts = clock.start_of(clock.pane_of(p["times"][predictions]))
+        new = self.replay.new_pairs(starts, p["offsets"][predictions], t[truths])
+        return predictions[new], truths[new]
+
+    def _count(self, taken: Taken, batch: Predictions | Truths, source: int) -> None:
         """Rows that were not accepted: known of as soon as their own topic has passed them."""
         if taken.verdicts.any():
             for verdict, name in _VERDICTS.items():
-                self.counters.add(name, self._instants(before[taken.verdicts == verdict]))
+                found = taken.verdicts == verdict
+                if self.replay.layers:
+                    found &= self.replay.unread(source, batch.offsets)
+                self.counters.add(name, self._instants(batch.before[found]))
 
     def _settle(self, watermark: float) -> None:
         settled = self.join.settle(watermark)
@@ -272,7 +293,12 @@ class ModelFold:
         if not len(slots):
             return np.empty(0)
         over = rows.columns["times"][slots] + self.join.terms.horizon_seconds
-        return self._instants(np.maximum(over, rows.columns["before"][slots]))
+        moments = np.maximum(over, rows.columns["before"][slots])
+        if self.replay.layers:
+            source = TRUTHS if rows is self.join.truths else PREDICTIONS
+            offsets = rows.columns["offsets"][slots]
+            moments = moments[self.replay.unsettled(source, moments, offsets, self.clock.disorder_seconds)]
+        return self._instants(moments)
 
     def _instants(self, moments: Times) -> Times:
         """At which each of these is counted."""
@@ -281,7 +307,7 @@ class ModelFold:
     def _count_told(self, told: Told) -> None:
         """What a pane tells anew of is known of from its instant on. Segments tell the same rows again."""
         self.changed = True
-        if isinstance(told.panes, SegmentPanes):
+        if isinstance(told.panes, SegmentPanes) or (self.replay.layers and self._was_told(told)):
             return
         suffix = CHALLENGER if self.seats.challengers[told.pane.key.seat] else ""
         rows, labelled = told.pane.gained
@@ -290,6 +316,11 @@ class ModelFold:
         else:
             self.counters.gain(f"labelled{suffix}", told.due, labelled)
             self.counters.gain(f"unlabelled{suffix}", told.due, rows - labelled)
+
+    def _was_told(self, told: Told) -> bool:
+        clock = told.edition.clock
+        sources = (PREDICTIONS,) if told.panes.kind == "features" else (PREDICTIONS, TRUTHS)
+        return self.replay.was_told(clock.start_of(told.pane.key.pane), told.due, sources, clock.disorder_seconds)
 
     def _retire(self) -> None:
         """Forget former specifications by which nothing here was folded any more, once the state says of their last

@@ -65,6 +65,8 @@ class Panes:
 
     def __init__(self, kind: str, layout: Layout, sums: int, clock: Clock) -> None:
         self.kind, self.layout, self.clock = kind, layout, clock
+        self.first_revision = 0
+        """Of panes that are opened from now on; above 0 after a rewind (replay.py)."""
         self.panes: dict[PaneKey, OpenPane] = {}
         self.changed: set[PaneKey] = set()
         """Panes that differ from their state record, those that are gone among them."""
@@ -131,7 +133,7 @@ class Panes:
         return row
 
     def _open(self, key: PaneKey) -> OpenPane:
-        pane = self.panes[key] = OpenPane()
+        pane = self.panes[key] = OpenPane(revision=self.first_revision - 1)
         heapq.heappush(self._ends, (self.clock.start_of(key.pane + 1), key))
         return pane
 

@@ -1,6 +1,6 @@
 """State records: what the fold of a partition is, in pieces, of which a checkpoint writes those that have changed.
 
-    ["clock"]                               greatest event times and offsets of the two topics         JSON
+    ["clock"]                               greatest event times, offsets, rewinds (replay.py)         JSON
     ["model", m]                            seats, editions, counters, activations                     JSON
     ["specification", m, edition]           so that a pane can be read whatever the catalogue has       JSON
     ["predictions"|"truths", m, seq, first] rows first.. of a segment, column behind column            bytes
@@ -26,6 +26,7 @@ from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.observer.model import Edition, ModelFold
 from driftloop.streams.observer.panes import PaneKey, Panes
+from driftloop.streams.observer.replay import NOTHING, Replay
 from driftloop.streams.observer.rows import SEGMENT_ROWS, Rows, Segment
 from driftloop.streams.observer.seats import Seats
 from driftloop.streams.observer.table import Sums
@@ -69,7 +70,7 @@ def model_records(fold: ModelFold) -> Iterator[Record]:
             panes.changed.clear()
 
 
-def restore_models(records: Mapping[bytes, bytes]) -> dict[str, ModelFold]:
+def restore_models(records: Mapping[bytes, bytes], replay: Replay = NOTHING) -> dict[str, ModelFold]:
     """The models of a partition. Errors: ConfigError where a record is none of ours."""
     try:
         entries = sorted((json.loads(key), value) for key, value in records.items())
@@ -86,7 +87,7 @@ def restore_models(records: Mapping[bytes, bytes]) -> dict[str, ModelFold]:
         folds: dict[str, ModelFold] = {}
         for (what, model, *_), value in entries:
             if what == "model":
-                fold = folds[model] = _from_summary(model, json.loads(value), specifications)
+                fold = folds[model] = _from_summary(model, json.loads(value), specifications, replay)
                 for name, status, store in (
                     ("predictions", "met", fold.join.predictions),
                     ("truths", "used", fold.join.truths),
@@ -115,12 +116,17 @@ def _summary(fold: ModelFold) -> dict[str, Any]:
 
 
 def _from_summary(
-    model: str, summary: dict[str, Any], specifications: dict[tuple[str, int], MonitorSpecification]
+    model: str,
+    summary: dict[str, Any],
+    specifications: dict[tuple[str, int], MonitorSpecification],
+    replay: Replay,
 ) -> ModelFold:
-    fold = ModelFold(specifications[model, summary["active"]], summary.get("segmentations", 0))
+    fold = ModelFold(specifications[model, summary["active"]], summary.get("segmentations", 0), replay)
     numbers = [number for of, number in specifications if of == model]
     fold.active = summary["active"]
-    fold.editions = {number: Edition(specifications[model, number]) for number in sorted(numbers)}
+    fold.editions = {
+        number: Edition(specifications[model, number], replay.first_revision) for number in sorted(numbers)
+    }
     fold.saved_editions = set(numbers)
     fold.seats = Seats([(version, role) for version, role in summary["seats"]])
     fold.counters.totals = summary["totals"]

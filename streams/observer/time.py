@@ -12,7 +12,7 @@ the records before it in its own partition, never on batches, on the other topic
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from driftloop.schemas.specification import MonitorSpecification
@@ -56,7 +56,8 @@ class Clock(NamedTuple):
         """Number of the pane in which each event time lies."""
         return np.floor((times - self.offset_seconds) / self.pane_seconds).astype(np.int64)
 
-    def start_of(self, pane: int) -> float:
+    def start_of(self, pane: Any) -> Any:
+        """Of one pane (float) or of many (f8[n])."""
         return self.offset_seconds + pane * self.pane_seconds
 
     def ends_of(self, panes: NDArray[np.int64]) -> Times:
