@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
-from confluent_kafka import KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from driftloop.schemas.errors import DriftloopError
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Output
@@ -18,6 +19,8 @@ from driftloop.streams.transport.exits import Exit
 from driftloop.streams.transport.state_log import QUIET
 
 log = logging.getLogger("driftloop.transport")
+SILENT = logging.getLogger("driftloop.transport.librdkafka")
+SILENT.disabled = True  # it would print FATAL to stderr when fenced, whatever its log level
 
 TRANSACTION_SECONDS_MOST = 30
 CALL_SECONDS = 5.0
@@ -66,6 +69,7 @@ class Writer:
                 message_max_bytes=RECORD_BYTES_MOST,
             )
             | QUIET
+            | {"logger": SILENT}
         )
         while wanted():
             try:
@@ -96,9 +100,10 @@ class Writer:
             self.before_commit()
             _retried(producer.commit_transaction)
         except KafkaException as error:
-            if error.args[0].fatal() or not error.args[0].txn_requires_abort():
-                raise self._ended(error) from error
-            self._abort(producer, error)
+            cause = _cause(producer, error)
+            if cause.args[0].fatal() or not cause.args[0].txn_requires_abort():
+                raise self._ended(cause) from error
+            self._abort(producer, cause)
             return False
         return True
 
@@ -109,7 +114,8 @@ class Writer:
         """Give the producer up. An open transaction is aborted by the broker at the successor's ``open``."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close(2.0)
+            with suppress(KafkaException):  # of a fenced one: the fence has said all there is to say
+                producer.close(2.0)
 
     def _produce(self, producer: Producer, output: Output) -> None:
         options = {} if output.partition is None else {"partition": output.partition}
@@ -149,6 +155,16 @@ class Writer:
 
 
 FENCED_NAMES = {"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"}
+
+
+def _cause(producer: Producer, error: KafkaException) -> KafkaException:
+    """``produce`` tells only that the transaction has failed meanwhile (_FATAL, _STATE). Its commit tells why."""
+    if error.args[0].code() in (KafkaError._FATAL, KafkaError._STATE):
+        try:
+            producer.commit_transaction(CALL_SECONDS)
+        except KafkaException as known:
+            return known
+    return error
 
 
 def _retried(call: Callable[[float], object]) -> None:
