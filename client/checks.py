@@ -8,7 +8,8 @@ from typing import Any
 from driftloop.schemas.batch import EARLIEST_EVENT_TIME, FUTURE_SECONDS_MOST
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import Label
-from driftloop.schemas.specification import MonitorSpecification, label_code
+from driftloop.schemas.outcome import truth_code
+from driftloop.schemas.specification import MonitorSpecification
 
 KEY_BYTES_MOST = 512
 
@@ -49,17 +50,66 @@ def wrong_names(spec: MonitorSpecification, features: Mapping[str, Any]) -> BadR
 
 
 def check_label(spec: MonitorSpecification, label: Label) -> None:
-    """BadRecord ``unknown-label`` unless the label names a class."""
-    if label_code(label, spec.classes) < 0:
+    """BadRecord ``unknown-label`` unless the label names a class, or is a number where the model predicts one."""
+    if truth_code(label, spec.task, spec.classes) >= 0:
+        return
+    if spec.task == "regression":
         raise BadRecord(
-            "unknown-label",
-            f"{label!r} is no class of {spec.model}",
-            f"one of {', '.join(map(repr, spec.classes))}, as its monitor lists them",
+            "unknown-label", f"{label!r} is no label of {spec.model}", "a finite number, as the model predicts one"
         )
+    raise BadRecord(
+        "unknown-label",
+        f"{label!r} is no class of {spec.model}",
+        f"one of {', '.join(map(repr, spec.classes))}, as its monitor lists them",
+    )
+
+
+def scores_of(
+    spec: MonitorSpecification, score: float | None, scores: Mapping[str, float] | None
+) -> float | list[float]:
+    """What the model said, as it goes onto the wire: its score, or one a class in the order of the monitor.
+
+    BadRecord ``wrong-type``: the other way of saying it, ``unknown-label``, ``missing-score``: names of classes.
+    """
+    if spec.task != "multiclass":
+        if score is None or scores is not None:
+            raise BadRecord("wrong-type", f"{spec.model} is a {spec.task} model: it has one score", _SAY[spec.task])
+        return score
+    if scores is None or score is not None:
+        raise BadRecord("wrong-type", f"{spec.model} is a multiclass model: it has a score a class", _example(spec))
+    if not isinstance(scores, Mapping):
+        raise BadRecord("wrong-type", f"scores are {scores!r}, not probabilities by class", _example(spec))
+    found = [scores.get(name) for name in spec.classes]
+    if len(scores) != len(found) or None in found:
+        raise _wrong_classes(spec, scores)
+    return found  # type: ignore[return-value]  # no None is among them
+
+
+_SAY = {
+    "binary": "score=0.31, the probability of the second class",
+    "regression": "score=12.5, the number it predicts",
+}
+
+
+def _example(spec: MonitorSpecification) -> str:
+    return f"scores={{{spec.classes[0]!r}: 0.7, {spec.classes[1]!r}: ...}}, every class, together 1"
+
+
+def _wrong_classes(spec: MonitorSpecification, scores: Mapping[str, Any]) -> BadRecord:
+    for name in scores:
+        if name not in spec.classes:
+            known = ", ".join(map(repr, spec.classes))
+            return BadRecord("unknown-label", f"{name!r} is no class of {spec.model}", f"its monitor lists {known}")
+    absent = [name for name in spec.classes if scores.get(name) is None]
+    told = ", ".join(map(repr, absent))
+    return BadRecord("missing-score", f"the prediction of {spec.model} lacks the score of {told}", _example(spec))
 
 
 def check_predicted(spec: MonitorSpecification, predicted: Any) -> None:
     """BadRecord ``unknown-label`` unless the decision taken is the text of a class."""
+    if spec.task == "regression":
+        hint = "leave predicted out: the score is what it predicts"
+        raise BadRecord("unknown-label", f"predicted={predicted!r}, but {spec.model} decides on no class", hint)
     if predicted not in spec.classes:
         raise BadRecord(
             "unknown-label",

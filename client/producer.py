@@ -23,6 +23,7 @@ from driftloop.client.checks import (
     check_label,
     check_predicted,
     key_of,
+    scores_of,
     wrong_names,
     wrong_time,
 )
@@ -78,6 +79,7 @@ class Producer:
         self.version = version
         self.spec = specification or read_specification(model, known)
         self._layout = layout(self.spec)
+        self._many_scores = self.spec.task == "multiclass"
         self._truth_tails: dict[tuple[type, Label], bytes] = {}  # as many as there are ways to write a class
         self._predictions, self._truths = (known.topic(short) for short in TOPICS_WRITTEN)
         truth, marker = schema_of(GroundTruth), schema_of(TimeMarker)
@@ -124,8 +126,9 @@ class Producer:
     def predicted(
         self,
         features: Mapping[str, float | int | str | None],
-        score: float,
+        score: float | None = None,
         *,
+        scores: Mapping[str, float] | None = None,
         event_time: float | None = None,
         prediction_id: str | None = None,
         version: str | None = None,
@@ -135,7 +138,8 @@ class Producer:
     ) -> str:
         """Say that the model scored; returns the prediction id, which ``observed`` wants later.
 
-        ``features``: every feature of the monitor by name, None or NaN where missing. ``score``: P(classes[1]).
+        ``features``: every feature of the monitor by name, None or NaN where missing. ``score``: P(classes[1]),
+        of a regression the number predicted; a multiclass model says ``scores``, the probability of each class.
         ``event_time``: seconds since the epoch, default now. ``predicted``: the class that was decided on, if any.
         ``traceparent``: W3C trace context to pass through. Errors: BadRecord with what is wrong and the way out.
         """
@@ -147,9 +151,12 @@ class Producer:
             check_predicted(self.spec, predicted)
         if len(features) != len(self.spec.features) and (error := wrong_names(self.spec, features)):
             raise error
+        plain = score is not None and scores is None and not self._many_scores
+        said = score if plain else scores_of(self.spec, score, scores)
+        assert said is not None
         version = version or self.version
         framing = self._framing[self._predictions]
-        value = encode_prediction(self._layout, moment, score, features, version, role, predicted, framing)
+        value = encode_prediction(self._layout, moment, said, features, version, role, predicted, framing)
         headers = self._headers("Prediction", identity, moment, traceparent)
         self._send(self._predictions, value, key, headers)
         return identity
@@ -212,7 +219,7 @@ class Producer:
             data = encode(GroundTruth(moment, self.model, plain, value), self._framing[self._truths])
         except (TypeError, ValueError) as error:
             raise BadRecord("wrong-type", f"value is {value!r}, not a number", "a float, or None") from error
-        if value is None:
+        if value is None and self.spec.classes:
             self._truth_tails[known] = data[len(self._truth_header) + 8 :]
         return data
 

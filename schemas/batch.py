@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from driftloop.schemas.outcome import label_number
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.tails import Tails, TruthTail
 from numpy.typing import NDArray
@@ -39,8 +40,9 @@ class Marker(NamedTuple):
 class PredictionColumns:
     """The readable predictions of one model, in the order of the batch.
 
-    ``rows`` int64[n]: positions in the batch. ``event_time``, ``score`` f8[n]. ``numeric`` f8[n, F] in the order of
-    ``spec.numeric``, NaN: missing. ``tail`` int32[n] points into ``tails``, which other batches share.
+    ``rows`` int64[n]: positions in the batch. ``event_time``, ``score`` f8[n] (of a multiclass model ``score`` is
+    f8[n, K], a column a class). ``numeric`` f8[n, F] in the order of ``spec.numeric``, NaN: missing. ``tail``
+    int32[n] points into ``tails``, which other batches share.
     """
 
     model: str
@@ -61,8 +63,8 @@ class PredictionColumns:
 class TruthColumns:
     """The readable truths of one model, in the order of the batch.
 
-    ``code`` int8[n]: index of the class, -1 if the label names none. ``tail`` int32[n] points into ``tails``, where
-    the label stands as it came. ``value`` f8[n], NaN: not told.
+    ``code`` int8[n]: index of the class, -1 if the label names none; of a regression 0 for a number.
+    ``tail`` int32[n] points into ``tails``, where the label stands as it came. ``value`` f8[n], NaN: not told.
     """
 
     model: str
@@ -72,6 +74,12 @@ class TruthColumns:
     value: NDArray[np.float64]
     tail: NDArray[np.int32]
     tails: list[TruthTail]
+
+    def numbers(self) -> NDArray[np.float64]:
+        """f8[n]: the labels of a regression, 0 where ``code`` is -1."""
+        tails = self.tails
+        found = np.array([label_number(tails[i].label) for i in self.tail.tolist()], np.float64)
+        return np.where(self.code < 0, 0.0, found)
 
 
 class Predictions(NamedTuple):

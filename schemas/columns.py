@@ -17,8 +17,10 @@ import numpy as np
 from driftloop.schemas.batch import Marker, PredictionColumns, Predictions, Rejected, TruthColumns, Truths
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.layouts import Layouts, PredictionReader
+from driftloop.schemas.outcome import sound_scores, unsound
 from driftloop.schemas.prefix import by_header, doubles, first_header
 from driftloop.schemas.rows import Reading, Values, row_numbers
+from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.tails import TAIL_BYTES_KEPT_MOST
 from driftloop.schemas.truths import read_truths
 from numpy.typing import NDArray
@@ -61,13 +63,13 @@ def read_predictions(
     Reasons of rejection: ``empty``, ``unknown-framing``, ``unknown-schema``, ``bad-schema``, ``unknown-model``,
     ``too-large``, ``truncated``, ``trailing-bytes``, ``not-utf8``, ``wrong-type``, ``unknown-role``, ``key-missing``,
     ``event-time-not-a-number``, ``event-time-before-2000``, ``event-time-in-the-future``,
-    ``score-not-a-probability``.
+    ``score-not-a-probability``, ``score-not-a-number``.
     """
     reading = Reading(values, keys, timestamps_ms, layouts.framing)
     layouts.begin_batch()
     parts: dict[str, list[_Part]] = {}
     for reader, part in (fast and _uniform(reading, layouts)) or _by_schema(reading, layouts, fast):
-        parts.setdefault(reader.spec.model, []).append(_sound(part, reading))
+        parts.setdefault(reader.spec.model, []).append(_sound(part, reader.spec, reading))
     columns = []
     for model, found in sorted(parts.items()):
         whole = _merged(found)
@@ -173,21 +175,25 @@ def _slow(reading: Reading, reader: PredictionReader, rows: Sequence[int]) -> _P
     return _Part(
         np.array(kept, dtype=np.int64),
         np.array(times, dtype=np.float64),
-        np.array(scores, dtype=np.float64),
+        _scores(reader.spec, scores),
         np.array(numeric, dtype=np.float64).reshape(len(kept), len(reader.spec.numeric)),
         np.array(tails, dtype=np.int32),
     )
 
 
-def _sound(part: _Part, reading: Reading) -> _Part:
+def _scores(spec: MonitorSpecification, scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    found = np.array(scores, dtype=np.float64).reshape(len(scores), len(spec.score_fields))
+    return found if spec.task == "multiclass" else found[:, 0]
+
+
+def _sound(part: _Part, spec: MonitorSpecification, reading: Reading) -> _Part:
     """The part without its refused rows: unreadable tail, no key, absurd event time, a score that is none."""
     keep = part.tail >= 0
     reading.check_keys(part.rows, keep)
     reading.check_event_times(part.rows, part.event_time, keep)
-    fine = (part.score >= 0.0) & (part.score <= 1.0)
+    fine = sound_scores(spec.task, part.score)
     for i in np.flatnonzero(keep & ~fine).tolist():
-        message = f"score is {float(part.score[i])!r}, not a probability from 0 to 1"
-        reading.refuse(int(part.rows[i]), BadRecord("score-not-a-probability", message))
+        reading.refuse(int(part.rows[i]), unsound(spec.task, part.score[i].tolist()))
     keep &= fine
     return part if keep.all() else part.take(keep)
 

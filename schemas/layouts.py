@@ -1,7 +1,7 @@
 """From the framing at the front of a prediction to the way its fields are found: one ``PredictionReader`` a schema.
 
-A schema is read the fast way if its leading doubles hold event_time, score and every numeric feature that it has at
-all; any other goes through fastavro, record by record. Both end in the same columns.
+A schema is read the fast way if its leading doubles hold event_time, the scores and every numeric feature that it has
+at all; any other goes through fastavro, record by record. Both end in the same columns.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from driftloop.schemas.codec import NAMESPACE as EVENTS_NAMESPACE
 from driftloop.schemas.codec import is_event
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import Label
+from driftloop.schemas.outcome import truth_code
 from driftloop.schemas.prediction import NAMESPACE, ROLES, layout, record_name
-from driftloop.schemas.specification import MonitorSpecification, label_code
+from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.tails import Tail, Tails, TailTable, TruthTable, TruthTail
 from driftloop.schemas.wire import Framing, Schema, parse, read_body
 from numpy.typing import NDArray
@@ -35,17 +36,21 @@ class PredictionReader:
         names = {f["name"] for f in fields}
         known = [f.field for f in spec.numeric if f.field in names]
         self.width = len(leading)
-        self.fast = {"event_time", "score", *known} <= set(leading)
+        scores = [name for name in spec.score_fields if name in names or spec.task != "multiclass"]
+        self.fast = {"event_time", *scores, *known} <= set(leading)
         if self.fast:
             self._tail_schema = parse(writer.definition | {"fields": fields[self.width :]})
-            self._time, self._score = leading.index("event_time"), leading.index("score")
+            self._time = leading.index("event_time")
+            self._scores = [leading.index(name) if name in leading else -1 for name in spec.score_fields]
             self._columns = [leading.index(f.field) if f.field in leading else -1 for f in spec.numeric]
             first = self._columns[0] if self._columns else 0
             self._adjacent = slice(first, first + len(self._columns))
             self._in_order = self._columns == list(range(first, first + len(self._columns)))
 
     def split(self, block: Block) -> tuple[Block, Block, Block]:
-        """(event_time, score, numeric) out of f8[n, width]. A feature that the writer does not know is NaN."""
+        """(event_time, score, numeric) out of f8[n, width]. A feature that the writer does not know is NaN.
+
+        score is f8[n], of a multiclass model f8[n, K]; a class that the writer does not know has 0."""
         if self._in_order:
             numeric = block[:, self._adjacent]
         else:
@@ -53,18 +58,27 @@ class PredictionReader:
             for column, position in enumerate(self._columns):
                 if position >= 0:
                     numeric[:, column] = block[:, position]
-        return block[:, self._time].copy(), block[:, self._score].copy(), numeric
+        return block[:, self._time].copy(), self._score(block), numeric
+
+    def _score(self, block: Block) -> Block:
+        if self.spec.task != "multiclass":
+            return block[:, self._scores[0]].copy()
+        found = block[:, self._scores]
+        found[:, np.array(self._scores) < 0] = 0.0
+        return found
 
     def read_tail(self, data: bytes) -> int:
         """Index of this tail in ``table.tails``. Errors: BadRecord."""
         return self.table.add(self._tail(read_body(self._tail_schema, data, 0)))
 
-    def read_slowly(self, data: bytes) -> tuple[float, float, list[float], int]:
-        """(event_time, score, numeric, index of the tail) of a whole record through fastavro. Errors: BadRecord."""
+    def read_slowly(self, data: bytes) -> tuple[float, list[float], list[float], int]:
+        """(event_time, scores, numeric, index of the tail) of a whole record through fastavro. Errors: BadRecord."""
         record = read_body(self.writer, data, len(self.header))
         tail = self.table.add(self._tail(record))
         numeric = [_number(record, f.field) for f in self.spec.numeric]
-        return _number(record, "event_time"), _number(record, "score"), numeric, tail
+        absent = 0.0 if self.spec.task == "multiclass" else math.nan
+        scores = [_number(record, name) if name in record else absent for name in self.spec.score_fields]
+        return _number(record, "event_time"), scores, numeric, tail
 
     def _tail(self, record: Mapping[str, Any]) -> Tail:
         model = record.get("model")
@@ -150,7 +164,7 @@ class Layouts:
         spec = self.specifications.get(model)
         if spec is None:
             raise BadRecord("unknown-model", f"{model!r} is no model that is monitored", _APPLY)
-        return self.truths.add(TruthTail(model, label, label_code(label, spec.classes)))
+        return self.truths.add(TruthTail(model, label, truth_code(label, spec.task, spec.classes)))
 
     def reader(self, header: bytes) -> PredictionReader:
         """How records with this framing are read.

@@ -21,6 +21,8 @@ budget = "1 per week"
 [retrain]
 mode = "automatic"
 trainer = "loans.training:train"
+
+Other tasks than binary, and values of outcomes: monitor_task.py.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ import re
 from itertools import pairwise
 from typing import Any, Literal, cast
 
+from driftloop.schemas.monitor_task import check_retraining, read_scales, read_task, read_value_most
 from driftloop.schemas.segments_file import compile_segments
 from driftloop.schemas.specification import Feature, MonitorSpecification, RetrainPolicy
 from driftloop.schemas.toml_reader import Table, read_toml
@@ -39,7 +42,6 @@ _TRAINER = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _BUDGET = re.compile(r"\s*(\d+(?:\.\d+)?) per (hour|day|week|month|year)\s*")
 _PERIODS = {"hour": 3_600.0, "day": 86_400.0, "week": 604_800.0, "month": 2_629_746.0, "year": 31_556_952.0}
 """A month and a year are means of the Gregorian calendar."""
-_LATER_TASKS = {"multiclass": 4, "regression": 4}
 FEATURES_MOST = 1_000
 
 
@@ -49,22 +51,26 @@ def compile_monitor(text: str, place: str) -> MonitorSpecification:
     model = root.text("model", ..., 'model = "loans"')
     if not _MODEL.fullmatch(model):
         root.refuse("model", f"is {model!r}, not up to 100 letters, digits, dots, dashes", 'model = "loans"')
-    task = root.text("task", "binary", 'task = "binary"')
-    if task in _LATER_TASKS:
-        root.refuse("task", f"is {task!r}, which comes with issue {_LATER_TASKS[task]}", 'task = "binary"')
-    if task != "binary":
-        root.refuse("task", f"is {task!r}, not binary", 'task = "binary"')
-    classes = root.strings("classes", ..., 'classes = ["repaid", "default"]')
-    if len(classes) != 2:
-        root.refuse("classes", f"names {len(classes)} classes, not two", 'classes = ["repaid", "default"]')
+    task, classes = read_task(root)
     features = _features(root.table("features", '[features]\n              amount = "numeric"', required=True))
     segments = compile_segments(root.table("segments", '[segments]\n              region = ["region"]'), features)
     time = _time(root.table("time", '[time]\n              horizon = "30 d"', required=True))
     alarms = _alarms(root.table("alarms", '[alarms]\n              budget = "1 per week"'))
     retrain = _retrain(root.table("retrain", '[retrain]\n              mode = "observe"'))
+    check_retraining(root, task, retrain.mode, retrain.trainer)
+    scales, value_most = read_scales(root, task), read_value_most(root)
     root.done()
     return MonitorSpecification(
-        model, "binary", (classes[0], classes[1]), features, retrain=retrain, segments=segments, **time, **alarms
+        model,
+        task,
+        classes,
+        features,
+        retrain=retrain,
+        segments=segments,
+        scales=scales,
+        value_most=value_most,
+        **time,
+        **alarms,
     )
 
 

@@ -2,6 +2,8 @@
 
     event_time double | score double | one double a numeric feature | model, version, role, predicted, categories
 
+A multiclass model has one score a class in place of ``score`` (outcome.py names them).
+
 Any Avro client can write and read it; columns.py reads the first part of a whole batch with one ``np.frombuffer``.
 The schema depends on the features' names and kinds alone, never on bins, so that edges can change without the apps.
 """
@@ -12,7 +14,7 @@ import hashlib
 import math
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,6 +22,7 @@ from typing import Any
 import numpy as np
 from driftloop.schemas.codec import PLAIN
 from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.outcome import check_scores
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.wire import Framing, Schema, parse, write_body
 
@@ -32,7 +35,7 @@ _TAILS_KEPT_MOST = 4_096
 class PredictionLayout:
     """How predictions of one model are written now.
 
-    ``dtype`` describes the ``prefix_bytes`` bytes behind the framing: event_time, score, the numeric features in the
+    ``dtype`` describes the ``prefix_bytes`` bytes behind the framing: event_time, scores, the numeric features in the
     order of the specification. ``tail`` is the schema of what follows.
     """
 
@@ -59,7 +62,8 @@ class PredictionLayout:
     @cached_property
     def dtype(self) -> np.dtype[np.void]:
         """One row of the fixed part."""
-        return np.dtype([(name, "<f8") for name in ("event_time", "score", *(f.field for f in self.spec.numeric))])
+        names = ("event_time", *self.spec.score_fields, *(f.field for f in self.spec.numeric))
+        return np.dtype([(name, "<f8") for name in names])
 
     @property
     def prefix_bytes(self) -> int:
@@ -68,8 +72,8 @@ class PredictionLayout:
 
     @cached_property
     def pack(self) -> Any:
-        """Packs the fixed part: event_time, score, numeric features."""
-        return struct.Struct(f"<{2 + len(self.spec.numeric)}d").pack
+        """Packs the fixed part: event_time, scores, numeric features."""
+        return struct.Struct(f"<{1 + len(self.spec.score_fields) + len(self.spec.numeric)}d").pack
 
 
 def record_name(model: str) -> str:
@@ -88,7 +92,7 @@ def layout(spec: MonitorSpecification) -> PredictionLayout:
     text = ["null", "string"]
     fixed = [
         _field("event_time", "double", "When it was predicted: seconds since 1970-01-01T00:00Z, event time."),
-        _field("score", "double", f"Probability of {spec.classes[1]!r}, 0 to 1."),
+        *_scores(spec),
         # The default only satisfies the compatibility checker (an Avro default cannot be NaN): our reader fills NaN.
         *(
             _field(f.field, "double", f"Feature {f.name!r}, numeric; NaN: missing.", default=0.0)
@@ -99,7 +103,7 @@ def layout(spec: MonitorSpecification) -> PredictionLayout:
         _field("model", "string", "Model id."),
         _field("model_version", "string", "Version of the model that predicted."),
         _field("role", "string", "champion, challenger or history.", default="champion"),
-        _field("predicted", text, f"The decision taken, one of {list(spec.classes)}; null: not told.", default=None),
+        _field("predicted", text, _decision(spec), default=None),
         *(
             _field(f.field, text, f"Feature {f.name!r}, a category; null: missing.", default=None)
             for f in spec.categorical
@@ -110,6 +114,22 @@ def layout(spec: MonitorSpecification) -> PredictionLayout:
     return PredictionLayout(spec, parse(name | {"doc": doc, "fields": fixed + tail}), parse(name | {"fields": tail}))
 
 
+def _scores(spec: MonitorSpecification) -> list[dict[str, Any]]:
+    """The score, or one a class: that of a class which the writer does not know yet is 0."""
+    if spec.task == "multiclass":
+        named = zip(spec.score_fields, spec.classes, strict=True)
+        return [_field(f, "double", f"Probability of {name!r}, 0 to 1.", default=0.0) for f, name in named]
+    if spec.task == "regression":
+        return [_field("score", "double", "The number predicted, in the unit of the label.")]
+    return [_field("score", "double", f"Probability of {spec.classes[1]!r}, 0 to 1.")]
+
+
+def _decision(spec: MonitorSpecification) -> str:
+    if spec.task == "regression":
+        return "Not used: the number predicted is the score."
+    return f"The decision taken, one of {list(spec.classes)}; null: not told."
+
+
 def _field(name: str, kind: Any, doc: str, **default: Any) -> dict[str, Any]:
     return {"name": name, "type": kind, **default, "doc": doc}
 
@@ -117,7 +137,7 @@ def _field(name: str, kind: Any, doc: str, **default: Any) -> dict[str, Any]:
 def encode_prediction(
     layout: PredictionLayout,
     event_time: float,
-    score: float,
+    score: float | Sequence[float],
     features: Mapping[str, Any],
     version: str,
     role: str = "champion",
@@ -125,6 +145,7 @@ def encode_prediction(
     framing: Framing = PLAIN,
 ) -> bytes:
     """One prediction as bytes, some 2 µs for ten features. ``features`` by name; None, NaN or left out: missing.
+    ``score``: of a multiclass model one a class, in their order.
 
     Errors: BadRecord ``event-time-not-a-number``, ``score-not-a-probability``, ``unknown-role``, ``unknown-feature``,
     ``wrong-type``: what the observer would have to refuse is refused here.
@@ -134,13 +155,16 @@ def encode_prediction(
     categories = [features.get(f.name) for f in spec.categorical]
     if len(features) != len(numbers) + len(categories) or None in numbers or None in categories:
         numbers = _with_gaps(spec, features, numbers)
+    scores = score if spec.task == "multiclass" else (score,)
     try:
-        fixed: bytes = layout.pack(event_time, score, *numbers)
+        fixed: bytes = layout.pack(event_time, *scores, *numbers)  # type: ignore[misc]
     except (struct.error, TypeError, OverflowError):
         raise _not_a_number(spec, event_time, score, numbers) from None
     if not math.isfinite(event_time):
         raise BadRecord("event-time-not-a-number", f"event_time is {event_time!r}", "seconds since the epoch")
-    if not 0.0 <= score <= 1.0:
+    if spec.task != "binary":
+        check_scores(spec.task, spec.classes, score)
+    elif not 0.0 <= score <= 1.0:  # type: ignore[operator]
         raise BadRecord("score-not-a-probability", f"score is {score!r}", f"the probability of {spec.classes[1]!r}")
     return framing.header(layout.record) + fixed + _tail(layout, (version, role, predicted, *categories))
 
@@ -155,8 +179,11 @@ def _with_gaps(spec: MonitorSpecification, features: Mapping[str, Any], numbers:
 
 
 def _not_a_number(spec: MonitorSpecification, event_time: Any, score: Any, numbers: list[Any]) -> BadRecord:
-    names = ["event_time", "score", *(f.name for f in spec.numeric)]
-    for name, value in zip(names, [event_time, score, *numbers], strict=True):
+    many = spec.task == "multiclass"
+    if many and (not isinstance(score, Sequence) or len(score) != len(spec.classes)):
+        return BadRecord("wrong-type", f"score is {score!r}", f"one probability a class: {', '.join(spec.classes)}")
+    names = ["event_time", *spec.score_fields, *(f.name for f in spec.numeric)]
+    for name, value in zip(names, [event_time, *(score if many else [score]), *numbers], strict=True):
         try:
             struct.pack("<d", value)
         except (struct.error, TypeError, OverflowError):

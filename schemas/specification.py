@@ -18,13 +18,16 @@ from driftloop.schemas.bins import delay_edges
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.coder import Coder
 from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.outcome import Scales, Task, label_code, score_fields
 from driftloop.schemas.segments import Combination, Segmentation
 from numpy.typing import NDArray
 
+__all__ = ["Feature", "MonitorSpecification", "RetrainPolicy", "Scales", "compile_monitor", "label_code"]
 DAY_SECONDS = 86_400.0
+_SCALES_EDGES = ("prediction_edges", "label_edges")
 CATEGORIES_MOST = 64
 """A reference keeps the most frequent ones; the rest is "other"."""
-_SILENT_WHEN_DEFAULT = ("segments",)
+_SILENT_WHEN_DEFAULT = ("segments", "scales", "value_most")
 """Fields that came after the first release. They stand in the JSON only where they say something, so that a
 specification that does not use them keeps its name."""
 
@@ -79,12 +82,13 @@ class MonitorSpecification:
 
     ``offset_seconds`` aligns panes and windows: pane k starts at offset + k * pane_seconds since the epoch, and a
     window is a whole number of panes. ``budget_seconds``: event time per allowed false alarm.
-    ``score`` of a prediction is the probability of ``classes[1]``.
+    ``task`` and ``classes`` (none of a regression) say what scores and labels are: outcome.py. ``scales``: of a
+    regression. ``value_most``: the largest value of an outcome that is summed as it is; None: values are not summed.
     """
 
     model: str
-    task: Literal["binary"]
-    classes: tuple[str, str]
+    task: Task
+    classes: tuple[str, ...]
     features: tuple[Feature, ...]
     horizon_seconds: float
     disorder_seconds: float = 600.0
@@ -100,6 +104,8 @@ class MonitorSpecification:
     effect_error: float = 0.01
     retrain: RetrainPolicy = RetrainPolicy()
     segments: tuple[Segmentation, ...] = ()
+    scales: Scales | None = None
+    value_most: float | None = None
 
     @cached_property
     def spec(self) -> str:
@@ -117,6 +123,11 @@ class MonitorSpecification:
         return tuple(f for f in self.features if f.kind == "categorical")
 
     @cached_property
+    def score_fields(self) -> tuple[str, ...]:
+        """Names of a prediction's scores on the wire."""
+        return score_fields(self.task, self.classes)
+
+    @cached_property
     def delay_edges_seconds(self) -> tuple[float, ...]:
         """Upper edges of the label-delay buckets; the last one is the horizon."""
         return delay_edges(self.horizon_seconds)
@@ -129,7 +140,9 @@ class MonitorSpecification:
     @cached_property
     def bins_hash(self) -> str:
         """16 hex digits over the features and their bins alone: what baselines must agree with."""
-        bins = [(f.name, f.kind, f.edges, f.categories) for f in self.features]
+        bins: list[Any] = [(f.name, f.kind, f.edges, f.categories) for f in self.features]
+        if self.scales is not None:
+            bins.append(asdict(self.scales))
         return hashlib.sha256(canonical_json(bins).encode()).hexdigest()[:16]
 
     @cached_property
@@ -143,6 +156,7 @@ class MonitorSpecification:
         edges: Mapping[str, Sequence[float]],
         categories: Mapping[str, Sequence[str]],
         segments: Mapping[str, Sequence[Combination]] | None = None,
+        scales: Scales | None = None,
     ) -> MonitorSpecification:
         """The same with bin edges and categories by feature name, and combinations by segmentation; what is not
         named keeps what it has."""
@@ -156,7 +170,7 @@ class MonitorSpecification:
                 found.append(f)
         known = segments or {}
         segmented = [replace(s, values=tuple(known[s.name])) if s.name in known else s for s in self.segments]
-        return replace(self, features=tuple(found), segments=tuple(segmented))
+        return replace(self, features=tuple(found), segments=tuple(segmented), scales=scales or self.scales)
 
     def to_json(self) -> str:
         """Canonical JSON: the same specification gives the same text."""
@@ -169,6 +183,7 @@ class MonitorSpecification:
         try:
             found = json.loads(text)
             features = tuple(_feature(f) for f in found.pop("features"))
+            scales = found.pop("scales", None)
             return cls(
                 **found
                 | {
@@ -176,6 +191,7 @@ class MonitorSpecification:
                     "features": features,
                     "retrain": RetrainPolicy(**found["retrain"]),
                     "segments": tuple(_segmentation(s) for s in found.get("segments", ())),
+                    "scales": None if scales is None else _scales(scales),
                 }
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -207,6 +223,11 @@ def _segmentation(found: dict[str, Any]) -> Segmentation:
     return Segmentation(found["name"], tuple(found["features"]), known)
 
 
+def _scales(found: dict[str, Any]) -> Scales:
+    edges = {k: None if found[k] is None else tuple(map(float, found[k])) for k in _SCALES_EDGES}
+    return Scales(**found | edges)
+
+
 def feature_bins(feature: Feature) -> int:
     """Bins of the feature's histogram (Feature.bins)."""
     return feature.bins
@@ -215,26 +236,3 @@ def feature_bins(feature: Feature) -> int:
 def numeric_codes(matrix: NDArray[np.float64], spec: MonitorSpecification) -> NDArray[np.int64]:
     """Bin of every value, int64[n, F] for f8[n, F] with the columns of ``spec.numeric``. NaN: the last bin."""
     return spec.coder.codes(matrix)
-
-
-def label_code(label: object, classes: tuple[str, str]) -> int:
-    """Index of the class that a truth names, -1 if it names none.
-
-    A text must be a class. A number is the class that reads like it ("0", "1"); otherwise 0 and 1 are the index, and
-    so are false and true, unless the classes are "false" and "true".
-
-    >>> [label_code(x, ("repaid", "default")) for x in ("default", 1, 0.0, True, "1", 2, None)]
-    [1, 1, 0, 1, -1, -1, -1]
-    """
-    if isinstance(label, str):
-        return classes.index(label) if label in classes else -1
-    if isinstance(label, bool):
-        text = "true" if label else "false"
-    elif isinstance(label, int | float) and abs(label) < 1e15 and label == int(label):
-        text = str(int(label))
-    else:
-        text = repr(label)
-    if text in classes:
-        return classes.index(text)
-    named = any(c.lstrip("-").isdigit() for c in classes) and not isinstance(label, bool)
-    return int(label) if not named and label in (0, 1) and isinstance(label, int | float) else -1

@@ -7,8 +7,8 @@ D the dedup time, R = H + D. A truth's id is the prediction id; a prediction's s
 2. P is a repeat if an accepted prediction of lower offset has its id and seat, and b(P) <= that one's time + R.
    The first wins.
 3. A truth T is a repeat if an accepted truth T' of lower offset has its id and b(T) <= T'.time + D: a duplicate, or
-   an amendment where the labels differ. Numbers stay with the first. After D a repeat is a truth of its own, which
-   finds nothing left to label: an orphan.
+   an amendment where the labels (or the values beside them) differ. Numbers stay with the first. After D a repeat is
+   a truth of its own, which finds nothing left to label: an orphan.
 4. P and T, both accepted, of one id, may pair if  |T.time - P.time| <= H,  b(T) <= P.time + H  and
    b(P) <= T.time + H. P takes the one of lowest offset; a truth serves all seats of its id.
 5. P without a pair is never labelled once the watermark of the truths is above P.time + H. T without a pair is an
@@ -39,13 +39,14 @@ import numpy as np
 import xxhash
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.observer.index import Hashes, Slots
-from driftloop.streams.observer.rows import CLOSED, LATE, MATCHED, WAITING, Columns, Rows
+from driftloop.streams.observer.rows import BASE, CLOSED, LATE, MATCHED, WAITING, Columns, Rows
 from numpy.typing import DTypeLike, NDArray
 
 ACCEPTED, REPEAT, AMENDMENT, TOO_LATE = 0, 1, 2, 3
 """Verdicts on a row when it comes in."""
 
 _NONE = np.empty(0, np.int64)
+_TRUTH_COLUMNS = frozenset({*BASE, "labels"})
 
 
 class Terms(NamedTuple):
@@ -121,12 +122,18 @@ def join_all(predictions: Predictions, truths: Truths, terms: Terms) -> Pairs:
 
 class Join:
     """The rows of one model and partition that may still be asked for. ``payload``: further columns of a prediction,
-    to be given with each batch and read from ``predictions.columns`` when a pair is made."""
+    to be given with each batch and read from ``predictions.columns`` when a pair is made; ``truth_payload``: those of
+    a truth. Truths that differ in one of theirs are no repeats of each other but amendments."""
 
-    def __init__(self, terms: Terms, payload: Mapping[str, DTypeLike] | None = None) -> None:
+    def __init__(
+        self,
+        terms: Terms,
+        payload: Mapping[str, DTypeLike] | None = None,
+        truth_payload: Mapping[str, DTypeLike] | None = None,
+    ) -> None:
         self.terms = terms
         self.predictions = Rows({"seats": "<i2", **(payload or {})})
-        self.truths = Rows({"labels": "i1"})
+        self.truths = Rows({"labels": "i1", **(truth_payload or {})})
 
     def predict(self, batch: Predictions, payload: Columns | None = None) -> Taken:
         columns = {**batch._asdict(), **(payload or {})}
@@ -140,8 +147,8 @@ class Join:
             pairs.append(self._serve(self.predictions.append(_take(part, ~repeated) if repeated.any() else part)))
         return Taken(verdicts, *_joined(pairs))
 
-    def observe(self, batch: Truths) -> Taken:
-        columns = batch._asdict()
+    def observe(self, batch: Truths, payload: Columns | None = None) -> Taken:
+        columns = {**batch._asdict(), **(payload or {})}
         verdicts = np.zeros(len(batch.ids), np.int8)
         pairs: list[tuple[Slots, Slots]] = []
         for rows in _rounds(batch.ids, np.arange(len(batch.ids))):
@@ -186,6 +193,8 @@ class Join:
             same = rows["before"][query] <= known["times"][slots] + self.terms.dedup_seconds
             query, slots = _first_by_offset(query[same], slots[same], known["offsets"])
             differs = known["labels"][slots] != rows["labels"][query]
+            for name in known.keys() - _TRUTH_COLUMNS:
+                differs |= _differ(known[name][slots], rows[name][query])
             verdicts[query] = np.where(differs, AMENDMENT, REPEAT)
         return verdicts
 
@@ -225,6 +234,11 @@ class Join:
             self.predictions.mark(predictions, MATCHED)
             self.truths.mark(truths, MATCHED)
         return predictions, truths
+
+
+def _differ(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
+    """NaN, which stands for "not told", is equal to itself."""
+    return np.asarray((one != other) & ~(np.isnan(one) & np.isnan(other)))
 
 
 def _take(columns: Columns, rows: NDArray[Any]) -> Columns:

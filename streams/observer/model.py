@@ -8,7 +8,7 @@ collect               drain, settle what is over, tell what is due
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,18 +29,17 @@ from driftloop.streams.observer.join import (
 )
 from driftloop.streams.observer.panes import Due, Panes, Place
 from driftloop.streams.observer.replay import NOTHING, PREDICTIONS, TRUTHS, Replay
-from driftloop.streams.observer.rows import Rows
+from driftloop.streams.observer.rows import Columns, Rows, blank
 from driftloop.streams.observer.seats import Seats
 from driftloop.streams.observer.segments import SegmentPanes, Segments, payload_of, payload_types
-from driftloop.streams.observer.sketch import SUMS, FeatureSketch, LabelSketch
+from driftloop.streams.observer.sketch import FeatureSketch
 from driftloop.streams.observer.table import Added
+from driftloop.streams.observer.tasks import task_of
 from driftloop.streams.observer.time import Clock
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 ACTIVATIONS_KEPT = 100
-PAYLOAD = {"specs": "<i2", "scores": "<f8", "predicted": "i1"}
-LABELS = LabelSketch()
-_PREDICTION_COLUMNS = ("times", "before", "offsets", "seats", "scores", "predicted")
+_PREDICTION_COLUMNS = ("times", "before", "offsets", "seats")
 _TRUTH_COLUMNS = ("times", "before", "offsets", "labels")
 _VERDICTS = {REPEAT: "duplicates", AMENDMENT: "amendments", TOO_LATE: "too_late"}
 
@@ -72,14 +71,16 @@ class Edition:
     def __init__(self, spec: MonitorSpecification, first_revision: int = 0) -> None:
         self.spec = spec
         self.clock = Clock.of(spec)
-        self.sketch = FeatureSketch(spec)
+        self.task = task_of(spec)
+        self.sketch = FeatureSketch(spec, self.task)
         self.features = Panes("features", self.sketch.layout, 0, self.clock)
-        self.labels = Panes("labels", LABELS.layout, len(SUMS), self.clock)
+        layout, sums = self.task.layout, len(self.task.units)
+        self.labels = Panes("labels", layout, sums, self.clock)
         self.segments = Segments(spec)
         self.panes = {"features": self.features, "labels": self.labels}
         if self.segments:
             self.feature_segments = SegmentPanes("features", self.sketch.head, 0, self.clock, self.segments)
-            self.label_segments = SegmentPanes("labels", LABELS.layout, len(SUMS), self.clock, self.segments)
+            self.label_segments = SegmentPanes("labels", layout, sums, self.clock, self.segments)
             self.panes |= {"features of segments": self.feature_segments, "labels of segments": self.label_segments}
         for panes in self.panes.values():
             panes.first_revision = first_revision
@@ -108,7 +109,12 @@ class ModelFold:
         self.active = 0
         self.seats = Seats()
         self.segmentations = len(self.edition.segments) if segmentations is None else segmentations
-        self.join = Join(Terms.of(spec), PAYLOAD | payload_types(self.segmentations))
+        task = self.edition.task
+        self.join = Join(
+            Terms.of(spec),
+            {"specs": "<i2", **task.payload, **payload_types(self.segmentations)},
+            task.truth_payload,
+        )
         self.counters = Counters()
         self.changed = True
         """Seats, editions or counters differ from the state record."""
@@ -120,7 +126,7 @@ class ModelFold:
         self.activations: list[tuple[str, str, int]] = []
         """(specification, topic, offset) from which each was applied here, the last few."""
         self._predictions: list[Gathered] = []
-        self._truths: list[Truths] = []
+        self._truths: list[tuple[Truths, Columns]] = []
 
     @property
     def edition(self) -> Edition:
@@ -137,10 +143,14 @@ class ModelFold:
         self.active = max(self.editions) + 1
         self.editions[self.active] = Edition(spec, self.replay.first_revision)
         self.join.terms = Terms.of(spec)
-        if len(self.edition.segments) > self.segmentations:
-            self.segmentations = len(self.edition.segments)
-            self.join.predictions.widen(payload_types(self.segmentations))
+        self.segmentations = max(self.segmentations, len(self.edition.segments))
+        self.join.predictions.widen({**self.edition.task.payload, **payload_types(self.segmentations)})
+        self.join.truths.widen(self.edition.task.truth_payload)
         self.changed = True
+
+    def keep_columns(self, predictions: Mapping[str, DTypeLike], truths: Mapping[str, DTypeLike]) -> None:
+        """Begin with stores of these columns, as they were when their rows were written."""
+        self.join = Join(self.join.terms, predictions, truths)
 
     def predicted(self, columns: PredictionColumns, where: Where) -> None:
         seats, predicted, categories = self.seats.codes(columns)
@@ -151,7 +161,14 @@ class ModelFold:
 
     def observed(self, columns: TruthColumns, where: Where) -> None:
         before = where.greatest_before - self.clock.disorder_seconds
-        self._truths.append(Truths(where.ids, columns.event_time, before, where.offsets, columns.code))
+        truths = Truths(where.ids, columns.event_time, before, where.offsets, columns.code)
+        kept: dict[str, NDArray[Any]] = {}
+        wanted = self.join.truths.types
+        if "values" in wanted:
+            kept["values"] = columns.value
+        if "numbers" in wanted:
+            kept["numbers"] = columns.numbers()
+        self._truths.append((truths, kept))
 
     def drain(self) -> None:
         """Join and fold what has been gathered. Which topic goes first makes no difference (join.py)."""
@@ -161,9 +178,11 @@ class ModelFold:
             self._fold_predictions(_together(self._predictions))
             self._predictions.clear()
         if self._truths:
-            truths = Truths(*_stacked(self._truths))
+            truths = Truths(*_stacked([truths for truths, _ in self._truths]))
+            names = self._truths[0][1].keys()
+            kept = zip(names, _stacked([[*k.values()] for _, k in self._truths]), strict=True)
             self._truths.clear()
-            taken = self.join.observe(truths)
+            taken = self.join.observe(truths, dict(kept))
             self._count(taken, truths, TRUTHS)
             self._fold_pairs(taken)
 
@@ -205,9 +224,11 @@ class ModelFold:
         batch, edition = new.batch, self.edition
         payload: dict[str, NDArray[Any]] = payload_of(new.segments, self.segmentations) | {
             "specs": np.full(len(batch.ids), self.active, np.int16),
-            "scores": new.scores,
-            "predicted": new.predicted,
+            **edition.task.kept(new.scores, new.predicted),
         }
+        for name, kind in self.join.predictions.types.items():
+            if name not in payload and name not in batch._fields:  # kept for an earlier specification
+                payload[name] = blank(kind, len(batch.ids))
         taken = self.join.predict(batch, payload)
         self._count(taken, batch, PREDICTIONS)
         columns = edition.sketch.columns(new.scores, new.predicted, new.numeric, new.categories)
@@ -245,20 +266,19 @@ class ModelFold:
     def _fold_edition(self, edition: Edition, predictions: Slots, truths: Slots) -> None:
         if self.replay.layers:
             predictions, truths = self._new_pairs(edition.clock, predictions, truths)
-        p = {name: self.join.predictions.columns[name][predictions] for name in _PREDICTION_COLUMNS}
-        t = {name: self.join.truths.columns[name][truths] for name in _TRUTH_COLUMNS}
+        task, made, known = edition.task, self.join.predictions.columns, self.join.truths.columns
+        p = {name: made[name][predictions] for name in (*_PREDICTION_COLUMNS, *task.payload)}
+        t = {name: known[name][truths] for name in (*_TRUTH_COLUMNS, *task.truth_payload)}
         clock, delay = edition.clock, t["times"] - p["times"]
         buckets, panes = clock.buckets(delay), clock.pane_of(p["times"])
         instants = clock.ends_of(panes) + np.asarray(clock.delay_edges)[buckets]
         due = np.maximum(clock.due(instants, p["before"]), clock.due(instants, t["before"]))
-        label = t["labels"].astype(np.int64)
-        columns, sums = LABELS.columns(p["scores"], p["predicted"].astype(np.int64), label, delay)
+        columns, sums, scattered = task.labelled(p, t, delay)
         place = Place(p["seats"].astype(np.int64), buckets, panes, instants, due)
-        added = Added(columns, sums, p["offsets"], t["offsets"])
+        added = Added(columns, sums, p["offsets"], t["offsets"], scattered)
         edition.labels.fold(place, added)
         if edition.segments:
-            known = self.join.predictions.columns
-            codes = [known[name][predictions] for name in payload_types(len(edition.segments))]
+            codes = [made[name][predictions] for name in payload_types(len(edition.segments))]
             edition.label_segments.fold_each(place, added, np.stack(codes, axis=1))
 
     def _new_pairs(self, clock: Clock, predictions: Slots, truths: Slots) -> tuple[Slots, Slots]:

@@ -25,6 +25,12 @@ BASE: dict[str, DTypeLike] = {"ids": "<u8", "times": "<f8", "before": "<f8", "of
 Columns = Mapping[str, NDArray[Any]]
 
 
+def blank(kind: DTypeLike, rows: int) -> NDArray[Any]:
+    """What stands in a column where nothing was told: NaN, or 0 of whole numbers."""
+    found = np.zeros(rows, kind)
+    return np.full(rows, np.nan, kind) if found.dtype.kind == "f" else found
+
+
 @dataclass(slots=True)
 class Segment:
     """Rows that live in ``columns[base : base + rows]``. ``sequence`` never repeats in one store."""
@@ -62,6 +68,15 @@ class Rows:
     def __len__(self) -> int:
         return self._count
 
+    def widen(self, payload: Mapping[str, DTypeLike]) -> None:
+        """Keep further columns. Rows that are there hold ``blank`` in them, and are written anew."""
+        new = {name: np.dtype(t) for name, t in payload.items() if name not in self.types}
+        self.types |= new
+        for name, kind in new.items():
+            self.columns[name] = blank(kind, len(self.status))
+        for segment in self.segments.values() if new else ():
+            segment.saved_rows = 0
+
     @property
     def nbytes(self) -> int:
         return sum(c.nbytes for c in self.columns.values()) + self.status.nbytes + self.index.nbytes
@@ -90,14 +105,6 @@ class Rows:
         self.index.insert(ids, slots)
         self._count += len(ids)
         return slots
-
-    def widen(self, payload: Mapping[str, DTypeLike]) -> None:
-        """Add those of these columns that are not there, all zero; every segment is saved anew."""
-        for name in payload.keys() - self.types.keys():
-            self.types[name] = np.dtype(payload[name])
-            self.columns[name] = np.zeros(len(self.status), payload[name])
-        for segment in self:
-            segment.saved_rows = 0
 
     def find(self, ids: Hashes) -> tuple[Slots, Slots]:
         """All (position in ``ids``, slot) of rows with this id."""

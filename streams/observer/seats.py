@@ -6,7 +6,7 @@ import numpy as np
 from driftloop.schemas.batch import PredictionColumns
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.tails import Tail, Tails
-from driftloop.streams.observer.sketch import UNKNOWN
+from driftloop.streams.observer.tasks import decisions
 from numpy.typing import NDArray
 
 SEATS_MOST = 4_096
@@ -33,8 +33,8 @@ class Seats:
     def codes(self, columns: PredictionColumns) -> tuple[NDArray[np.int16], NDArray[np.int64], NDArray[np.int64]]:
         """(seats, predicted codes, category codes[n, C]) of a batch.
 
-        A decision that is not told is the class whose probability is above one half. Where the specification has no
-        bins, a category's code says only whether it is missing (-1) or there (0).
+        A decision that is not told is what the scores speak for (tasks.decisions). Where the specification has
+        no bins, a category's code says only whether it is missing (-1) or there (0).
         """
         spec, tail = columns.spec, columns.tail
         self._learn(columns.tails, spec)
@@ -42,7 +42,7 @@ class Seats:
         predicted = np.array(self._predicted, np.int64)[tail]
         told = predicted != _FROM_SCORE
         if not told.all():
-            predicted = np.where(told, predicted, columns.score >= 0.5)
+            predicted = np.where(told, predicted, decisions(spec, columns.score))
         if spec.has_bins:
             return seats, predicted, columns.category_codes()
         return seats, predicted, np.array(self._missing, np.int64).reshape(len(self._seats), -1)[tail]
@@ -68,6 +68,6 @@ class Seats:
 
 
 def _predicted_code(tail: Tail, spec: MonitorSpecification) -> int:
-    if tail.predicted is None:
+    if tail.predicted is None or not spec.classes:
         return _FROM_SCORE
-    return spec.classes.index(tail.predicted) if tail.predicted in spec.classes else UNKNOWN
+    return spec.classes.index(tail.predicted) if tail.predicted in spec.classes else len(spec.classes)

@@ -1,7 +1,7 @@
 """State records: what the fold of a partition is, in pieces, of which a checkpoint writes those that have changed.
 
     ["clock"]                               greatest event times, offsets, rewinds (replay.py)         JSON
-    ["model", m]                            seats, editions, counters, activations                     JSON
+    ["model", m]                            seats, editions, counters, activations, columns of rows    JSON
     ["specification", m, edition]           so that a pane can be read whatever the catalogue has       JSON
     ["predictions"|"truths", m, seq, first] rows first.. of a segment, column behind column            bytes
     ["met"|"used", m, seq]                  status of a segment's predictions|truths, four to a byte   bytes
@@ -27,12 +27,13 @@ from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.observer.model import Edition, ModelFold
 from driftloop.streams.observer.panes import PaneKey, Panes
 from driftloop.streams.observer.replay import NOTHING, Replay
-from driftloop.streams.observer.rows import SEGMENT_ROWS, Rows, Segment
+from driftloop.streams.observer.rows import BASE, SEGMENT_ROWS, Rows, Segment
 from driftloop.streams.observer.seats import Seats
 from driftloop.streams.observer.table import Sums
 from numpy.typing import NDArray
 
 PARTS_MOST = 16
+STORES = ("predictions", "truths")
 _PART = struct.Struct("<d4qHI")
 """Instant (NaN: the total), span, number of sums, number of columns."""
 Record = tuple[bytes, bytes | None]
@@ -112,7 +113,13 @@ def _summary(fold: ModelFold) -> dict[str, Any]:
         "pending": sorted(fold.counters.pending.items()),
         "activations": fold.activations,
         "segmentations": fold.segmentations,
+        "columns": {name: _shape(rows) for name, rows in zip(STORES, fold.stores(), strict=True)},
     }
+
+
+def _shape(rows: Rows) -> list[tuple[str, str]]:
+    """Columns behind those that every store has: they are written in this order."""
+    return [(name, kind.str) for name, kind in rows.types.items() if name not in BASE]
 
 
 def _from_summary(
@@ -132,6 +139,8 @@ def _from_summary(
     fold.counters.totals = summary["totals"]
     fold.counters.pending = dict(summary["pending"])
     fold.activations = summary["activations"]
+    if "columns" in summary:  # otherwise it is of the first release: those of a binary model
+        fold.keep_columns(*(dict(summary["columns"][name]) for name in STORES))
     fold.changed = False
     return fold
 

@@ -17,7 +17,7 @@ _FIRST_NONE = np.iinfo(np.int64).max
 
 class Sums(NamedTuple):
     """One part, or a whole pane, at rest. ``columns`` ascending with their ``counts`` above zero; ``sums`` in the
-    units of sketch.SUMS; ``span``: first and last offset of predictions, then of truths, -1 where none."""
+    units of the task; ``span``: first and last offset of predictions, then of truths, -1 where none."""
 
     columns: NDArray[np.int32]
     counts: NDArray[np.int32]
@@ -26,12 +26,14 @@ class Sums(NamedTuple):
 
 
 class Added(NamedTuple):
-    """What a batch of n rows adds. ``columns`` int64[n, M] raised by one; ``sums`` int64[n, K]."""
+    """What a batch of n rows adds. ``columns`` int64[n, M] raised by one; ``sums`` int64[n, K] to the first K sums;
+    ``scattered``: (number of a sum, amount), int64[n] each, for sums of which a row meets one."""
 
     columns: Codes
     sums: Codes
     predictions_offsets: NDArray[np.int64]
     truths_offsets: NDArray[np.int64] | None
+    scattered: tuple[Codes, Codes] | None = None
 
 
 class Table:
@@ -68,8 +70,10 @@ class Table:
             np.add.at(self._counts.reshape(-1), flat, 1)
         at = rows[which]
         if added.sums.shape[1]:
-            flat = (at[:, None] * self._sums.shape[1] + np.arange(self._sums.shape[1])).ravel()
+            flat = (at[:, None] * self._sums.shape[1] + np.arange(added.sums.shape[1])).ravel()
             np.add.at(self._sums.reshape(-1), flat, added.sums.ravel())
+        if added.scattered is not None:
+            np.add.at(self._sums, (at, added.scattered[0]), added.scattered[1])
         self._span(0, rows, at, added.predictions_offsets)
         if added.truths_offsets is not None:
             self._span(1, rows, at, added.truths_offsets)

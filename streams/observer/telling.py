@@ -8,8 +8,9 @@ from driftloop.schemas.headers import SUBJECT, cloud_event_headers, event_id
 from driftloop.streams.fold import Output
 from driftloop.streams.observer.model import ModelFold, Told
 from driftloop.streams.observer.segments import SegmentPanes
-from driftloop.streams.observer.sketch import SUMS, Layout
+from driftloop.streams.observer.sketch import Layout
 from driftloop.streams.observer.table import NOWHERE, Sums
+from driftloop.streams.observer.value import told_sums
 
 SERVICE = "observer"
 
@@ -26,7 +27,7 @@ def pane_of(fold: ModelFold, told: Told, partition: int) -> Pane:
         counts |= edition.sketch.derived_counts(histograms)
     else:
         counts["unlabelled"] = counts["pairs"] - counts.get("labelled", 0)
-        sums = {name: n * unit for (name, unit), n in zip(SUMS.items(), total.sums, strict=True)}
+        sums = told_sums(edition.task.units, total.sums)
         histograms["delay"] = ((key.bucket,), (counts["pairs"],))
     return Pane(
         fold.model,

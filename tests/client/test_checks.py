@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from driftloop.client.checks import check_label, check_predicted, key_of, wrong_names, wrong_time
+from driftloop.client.checks import check_label, check_predicted, key_of, scores_of, wrong_names, wrong_time
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.specification import Feature, MonitorSpecification
 
@@ -78,3 +80,43 @@ def test_a_prediction_id_is_a_short_text(identity: object) -> None:
     assert key_of("é" * 256) == ("é" * 256).encode()
     with pytest.raises(BadRecord, match="is not a text of 1 to 512 bytes"):
         key_of(identity)  # type: ignore[arg-type]
+
+
+ANIMALS = replace(SPEC, task="multiclass", classes=("cat", "dog", "bird"))
+HOUSES = replace(SPEC, task="regression", classes=())
+
+
+def test_each_task_says_its_scores_in_its_own_way() -> None:
+    assert scores_of(SPEC, 0.3, None) == 0.3
+    assert scores_of(HOUSES, 250.0, None) == 250.0
+    assert scores_of(ANIMALS, None, {"dog": 0.7, "cat": 0.1, "bird": 0.2}) == [0.1, 0.7, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("spec", "score", "scores", "reason", "said"),
+    [
+        (SPEC, None, {"late": 0.3}, "wrong-type", "score=0.31, the probability of the second class"),
+        (SPEC, None, None, "wrong-type", "flights is a binary model: it has one score"),
+        (HOUSES, 1.0, {"a": 1.0}, "wrong-type", "score=12.5, the number it predicts"),
+        (ANIMALS, 0.3, None, "wrong-type", "scores={'cat': 0.7, 'dog': ...}, every class, together 1"),
+        (ANIMALS, None, [0.3, 0.3, 0.4], "wrong-type", "not probabilities by class"),
+        (ANIMALS, None, {"cat": 0.5, "dog": 0.5}, "missing-score", "lacks the score of 'bird'"),
+        (ANIMALS, None, {"cat": 0.5, "dog": 0.5, "bird": None}, "missing-score", "lacks the score of 'bird'"),
+        (ANIMALS, None, {"cat": 0.5, "dog": 0.5, "brd": 0.0}, "unknown-label", "'brd' is no class of flights"),
+    ],
+)
+def test_scores_said_in_another_way_are_refused_with_the_right_one(
+    spec: Any, score: Any, scores: Any, reason: str, said: str
+) -> None:
+    with pytest.raises(BadRecord) as info:
+        scores_of(spec, score, scores)
+    assert info.value.reason == reason
+    assert said in str(info.value)
+
+
+def test_a_regression_takes_numbers_and_decides_on_no_class() -> None:
+    check_label(HOUSES, 250)
+    with pytest.raises(BadRecord, match=r"'250' is no label of flights\n.*a finite number"):
+        check_label(HOUSES, "250")
+    with pytest.raises(BadRecord, match="leave predicted out"):
+        check_predicted(HOUSES, "late")

@@ -48,7 +48,7 @@ class PaneOracle:
         self.t = [world.truths[i] for i in mine[1]]
         self.before_p, self.before_t = ([before[s][i] for i in mine[s]] for s in (0, 1))
         self.offsets = [[self.offset(i) for i in rows] for rows in mine]
-        coded = [type("Truth", (), {"name": t.name, "time": t.time, "label": self.code(t.label)}) for t in self.t]
+        coded = [type("Truth", (), {"name": t.name, "time": t.time, "label": self.said(t)}) for t in self.t]
         named = [NamedPrediction(p) for p in self.p]
         self.join = self.join_oracle(
             named, coded, self.before_p, self.before_t, min(ends), spec.horizon_seconds, spec.dedup_seconds
@@ -61,6 +61,10 @@ class PaneOracle:
         for i, j in self.join.pairs:
             self.label_row(i, j)
         self.verdicts()
+
+    def said(self, t: Observed) -> Any:
+        """What a repeat must say again in order not to be an amendment."""
+        return self.code(t.label)
 
     def code(self, label: Any) -> int:
         return self.spec.classes.index(label) if label in self.spec.classes else LABEL_CODES[label]
@@ -91,8 +95,7 @@ class PaneOracle:
     def feature_row(self, i: int) -> None:
         p, start = self.p[i], self.start_of(self.p[i])
         due = self.due(start + self.spec.pane_seconds, self.before_p[i])
-        counts = Counter({"predictions": 1, f"predicted/{self.decision(p)}": 1})
-        counts[f"score/{bisect_right(SCORE_EDGES.tolist(), p.score)}"] += 1
+        counts = Counter({"predictions": 1, **dict.fromkeys(self.head(p), 1)})
         for f in self.spec.features:
             value = p.features.get(f.name)
             if value is None:
@@ -111,27 +114,37 @@ class PaneOracle:
         self.parts[(p.version, p.role, start, "features", -1)][due].append((counts, {}, (offset, -1)))
         self.happened.append((due, self.named("predictions", p)))
 
+    def head(self, p: Predicted) -> list[str]:
+        """Bins of a prediction that are no feature's."""
+        return [f"predicted/{self.decision(p)}", f"score/{bisect_right(SCORE_EDGES.tolist(), p.score)}"]
+
     def label_row(self, i: int, j: int) -> None:
         p, t, edges = self.p[i], self.t[j], self.spec.delay_edges_seconds
         start, delay = self.start_of(p), t.time - p.time
         bucket = bisect_left(edges, delay)
         instant = start + self.spec.pane_seconds + edges[bucket]
         due = max(self.due(instant, self.before_p[i]), self.due(instant, self.before_t[j]))
-        label, decided = self.code(t.label), self.decision(p)
-        known = label >= 0
+        known = self.code(t.label) >= 0
         counts = Counter({"pairs": 1, f"delay/{bucket}": 1, "labelled" if known else "unlabelled": 1})
-        counts[f"confusion/{(label if known else 2) * 3 + decided}"] += 1
-        sums = {"delay_seconds": delay, "log_loss": 0.0, "log_loss_squared": 0.0, "brier": 0.0}
-        if known:
-            counts["errors"] += decided not in (2, label)
-            happened = min(max(p.score if label else 1 - p.score, 1e-15), 1 - 1e-15)
-            loss = -math.log(happened)
-            counts[f"score_by_label:{label}/{bisect_right(SCORE_EDGES.tolist(), p.score)}"] += 1
-            counts[f"loss/{bisect_right(LOSS_EDGES.tolist(), loss)}"] += 1
-            sums |= {"log_loss": loss, "log_loss_squared": loss**2, "brier": (p.score - label) ** 2}
+        more, sums = self.pair(p, t)
+        counts.update(more)
+        sums["delay_seconds"] = delay
         offsets = (self.offsets[0][i], self.offsets[1][j])
         self.parts[(p.version, p.role, start, "labels", bucket)][due].append((counts, sums, offsets))
         self.happened.append((due, self.named("labelled" if known else "unlabelled", p)))
+
+    def pair(self, p: Predicted, t: Observed) -> tuple[Counter[str], dict[str, float]]:
+        """What a pair adds to its label pane, beside its delay."""
+        label, decided = self.code(t.label), self.decision(p)
+        counts = Counter({f"confusion/{(label if label >= 0 else 2) * 3 + decided}": 1})
+        if label < 0:
+            return counts, {"log_loss": 0.0, "log_loss_squared": 0.0, "brier": 0.0}
+        counts["errors"] += decided not in (2, label)
+        happened = min(max(p.score if label else 1 - p.score, 1e-15), 1 - 1e-15)
+        loss = -math.log(happened)
+        counts[f"score_by_label:{label}/{bisect_right(SCORE_EDGES.tolist(), p.score)}"] += 1
+        counts[f"loss/{bisect_right(LOSS_EDGES.tolist(), loss)}"] += 1
+        return counts, {"log_loss": loss, "log_loss_squared": loss**2, "brier": (p.score - label) ** 2}
 
     @staticmethod
     def named(name: str, item: Predicted | Observed) -> str:

@@ -53,7 +53,8 @@ class Predicted:
     name: str
     spec: MonitorSpecification
     time: float
-    score: float
+    score: Any
+    """A number; a tuple of them where there are many classes."""
     features: dict[str, Any]
     version: str
     role: str
@@ -75,9 +76,10 @@ class Observed:
     spec: MonitorSpecification
     time: float
     label: Any
+    value: float | None = None
 
     def record(self) -> tuple[bytes | None, bytes]:
-        return self.name.encode(), encode(GroundTruth(self.time, self.spec.model, self.label))
+        return self.name.encode(), encode(GroundTruth(self.time, self.spec.model, self.label, self.value))
 
 
 @dataclass(frozen=True)
