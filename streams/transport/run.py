@@ -25,6 +25,7 @@ from driftloop.streams.transport.versions import check_versions
 from driftloop.streams.transport.watchdog import Signs, watch
 
 DRAIN_SECONDS = 15.0
+THREADS_SECONDS = 3.0
 BEAT_SECONDS = 0.25
 NEWS_SECONDS = 3.0
 """A specification of a known model that is applied anew is noticed within this time; nothing else asks for it."""
@@ -105,8 +106,28 @@ async def _drained(app: ServiceApp) -> int:
         await asyncio.wait_for(app.stop(), DRAIN_SECONDS)
     except TimeoutError:
         leave(Exit.DEADLINE, f"not drained within {DRAIN_SECONDS:.0f} s")
+    if still := await _threads_left():
+        leave(Exit.DEADLINE, f"{', '.join(still)} still at work: they wait for the cluster")
     log.info("stopped")
     return Exit.STOPPED
+
+
+async def _threads_left() -> list[str]:
+    """Names of the threads that did not end with the app. While the cluster is away Faust gives its fetching thread
+    up without ending it: the process would live on, and when the cluster is back that thread would join the group
+    again and hold partitions of which nothing is processed."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + THREADS_SECONDS
+    while (still := _at_work()) and loop.time() < deadline:
+        await asyncio.sleep(BEAT_SECONDS / 10)
+    return still
+
+
+def _at_work() -> list[str]:
+    """But for the idle threads of the event loop's own pool, which end with the loop."""
+    threads = [thread for thread in threading.enumerate() if not thread.daemon]
+    names = [thread.name for thread in threads if thread is not threading.main_thread()]
+    return [name for name in names if not name.startswith("asyncio_")]
 
 
 async def _keep_current(catalogue: KafkaCatalogue) -> None:

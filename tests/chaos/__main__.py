@@ -1,6 +1,7 @@
 """`make chaos RUNS=n SEED=s JSON=file`: many runs, one seed after the other, and a table of what they showed.
 
-Every third run is on three brokers, the others on one; ``--brokers`` takes one kind alone. Exit code 1: in some run
+Every third run is on three brokers, the others on one; ``--brokers`` takes one kind alone. In every other pair of
+seeds (marked s) the workers are static members of the group. Exit code 1: in some run
 something was lost, doubled or wrong, a worker ended as none may, or not everything was drained.
 """
 
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--brokers", type=int, choices=(1, 3))
     parser.add_argument("--faults", type=int, default=6, help="in each run")
+    parser.add_argument("--rate", type=float, default=1500.0, help="records a second")
     parser.add_argument("--kinds", default="", help="comma-separated: kill, term, join, freeze, broker or leader")
     parser.add_argument("--logs", type=Path, help="keep the workers' logs in this folder")
     asked = parser.parse_args()
@@ -35,7 +37,15 @@ def main() -> int:
     for number in range(asked.runs):
         seed = asked.seed + number
         brokers = asked.brokers or (3 if seed % 3 == 0 else 1)
-        plan = Plan(seed, brokers, faults=asked.faults, kinds=kinds, workers=2 + seed % 2)
+        plan = Plan(
+            seed,
+            brokers,
+            records_a_second=asked.rate,
+            faults=asked.faults,
+            kinds=kinds,
+            workers=2 + seed % 2,
+            static=seed % 4 > 1,
+        )
         reports.append(run(plan, asked.logs and asked.logs / str(seed)))
         print(line(reports[-1]), flush=True)
         if asked.json:
@@ -49,7 +59,8 @@ def line(report: Report) -> str:
     """One row of the table; what went wrong stands below it."""
     r = report
     faults = " ".join(_told(fault) for fault in r.faults)
-    head = f"{r.seed:>6} {r.brokers:>7} {r.records:>8} {r.outputs:>8} {r.lost:>5} {r.doubled:>7} {r.wrong:>6}"
+    brokers = f"{r.brokers}{' s' if r.static_members else '  '}"
+    head = f"{r.seed:>6} {brokers:>7} {r.records:>8} {r.outputs:>8} {r.lost:>5} {r.doubled:>7} {r.wrong:>6}"
     problems = "".join(f"\n       ! {told}" for told in r.problems + r.unexpected_exits)
     return f"{head} {r.redelivered:>7}  {faults}{problems}"
 

@@ -24,7 +24,7 @@ from driftloop.console.broker.jars import cache_folder, ensure_jars
 from driftloop.console.broker.java import find_java
 from driftloop.console.broker.launch import Broker, free_ports, new_cluster_id, prepare
 
-READY_SECONDS_MOST = 60.0
+READY_SECONDS_MOST = 120.0
 QUIET = {"log_level": 0, "error_cb": lambda _error: None, "enable.metrics.push": False}
 REPLICATED = {
     "default.replication.factor": 3,
@@ -37,7 +37,9 @@ REPLICATED = {
     # Three of each, so that every broker leads one and its loss is felt by some group and some transactions.
     "offsets.topic.num.partitions": 3,
     "transaction.state.log.num.partitions": 3,
-    # Quick detection of a lost broker: 3 s for 9, and so on.
+}
+QUICK = {
+    # How soon a lost broker is noticed, and how soon one that was killed may register anew: 3 s for 9, and so on.
     "broker.session.timeout.ms": 3000,
     "broker.heartbeat.interval.ms": 500,
     "replica.lag.time.max.ms": 5000,
@@ -147,6 +149,6 @@ def _configure(path: Path, number: int, ports: list[int], controllers: list[int]
     found["node.id"] = str(number + 1)
     found["controller.quorum.voters"] = ",".join(f"{i + 1}@127.0.0.1:{port}" for i, port in enumerate(controllers))
     found["listeners"] = f"PLAINTEXT://127.0.0.1:{ports[number]},CONTROLLER://127.0.0.1:{controllers[number]}"
-    if len(ports) > 1:
-        found |= {key: str(value) for key, value in REPLICATED.items()}
+    changed = QUICK | (REPLICATED if len(ports) > 1 else {})
+    found |= {key: str(value) for key, value in changed.items()}
     path.write_text("".join(f"{key}={value}\n" for key, value in found.items()))

@@ -64,7 +64,7 @@ class Striker:
         self.outages: list[tuple[float, float]] = []
         """When a broker was away, from and to; to the end of time while it is."""
         self._left = list(faults)
-        self._to_start: list[float] = []
+        self._to_start: list[tuple[float, str]] = []
         self._broker_back: tuple[float, int, Fault] | None = None
         self._seen_ended: set[str] = set()
 
@@ -89,12 +89,12 @@ class Striker:
             if not worker.running and worker.name not in self._seen_ended:
                 self._seen_ended.add(worker.name)
                 if not worker.ending:
-                    self._to_start.append(now + 1.0)
-        for when in [when for when in self._to_start if now >= when]:
-            self._to_start.remove(when)
-            self.workers.start()
+                    self._to_start.append((now + 1.0, worker.seat))
+        for when, seat in [start for start in self._to_start if now >= start[0]]:
+            self._to_start.remove((when, seat))
+            self.workers.start(seat)
         if not self.workers.running and not self._to_start:
-            self._to_start.append(now)
+            self._to_start.append((now, ""))
 
     def _strike(self, fault: Fault) -> bool:
         """False: there is nobody to strike yet."""
@@ -139,7 +139,7 @@ class Striker:
                 worker.ending = "kill"
                 worker.process.kill()
                 worker.process.wait(10)
-                self._to_start.append(fault.over)
+                self._to_start.append((fault.over, worker.seat))
             case "term":
                 worker.ending = "term"
                 worker.process.terminate()

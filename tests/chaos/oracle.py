@@ -126,9 +126,10 @@ def content_of(pane: Pane) -> Content:
 
 
 def same(found: Content, wanted: Content) -> bool:
-    """Counts exactly; sums to 1e-6, for the core keeps them as whole multiples of a small unit."""
+    """Counts exactly; sums to 1e-8 a pair, for the core rounds each term to a whole multiple of a small unit."""
     if found.counts != wanted.counts or (wanted.span is not None and found.span != wanted.span):
         return False
+    allowed = 1e-8 * wanted.counts.get("pairs", 0)
     return found.sums.keys() == wanted.sums.keys() and all(
-        abs(found.sums[name] - value) <= 1e-6 * max(1.0, abs(value)) for name, value in wanted.sums.items()
+        abs(found.sums[name] - value) <= allowed for name, value in wanted.sums.items()
     )

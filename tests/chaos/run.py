@@ -28,7 +28,8 @@ TICK_SECONDS = 0.02
 @dataclass(frozen=True)
 class Plan:
     """What a run is made of. ``kinds``: faults to draw from, empty for those that fit the number of brokers.
-    ``faults`` of them come ``spacing`` seconds apart; traffic flows ``tail_seconds`` beyond the last, once undone."""
+    ``static``: workers are static members of the group. ``faults`` of them come ``spacing`` seconds apart; traffic
+    flows ``tail_seconds`` beyond the last, once undone."""
 
     seed: int
     brokers: int = 1
@@ -37,6 +38,7 @@ class Plan:
     records_a_second: float = 1500.0
     session_seconds: float = 6.0
     faults: int = 6
+    static: bool = False
     kinds: tuple[str, ...] = ()
     spacing: tuple[float, float] = (2.0, 7.0)
     tail_seconds: float = 14.0
@@ -49,6 +51,7 @@ class Report:
     seed: int
     brokers: int
     workers_at_first: int
+    static_members: bool
     faults: list[dict[str, Any]]
     records: int
     outputs: int
@@ -85,7 +88,7 @@ class Run:
             settings = self._settings(cluster)
             apply_topics(settings)
             publish_specifications(settings)
-            workers = Workers(settings, self.folder)
+            workers = Workers(settings, self.folder, self.plan.static)
             striker = Striker(self.rng, self.faults, workers, cluster)
             try:
                 watch = self._let_it_happen(settings, workers, striker)
@@ -149,7 +152,8 @@ class Run:
         unexpected = [w for w in workers.all if not (w.expected or _excused(w, striker))]
         told = [f"{w.name}: {w.exit_name}: {_last_words(w)}" for w in unexpected]
         return Report(
-            self.plan.seed, self.plan.brokers, self.plan.workers, [_fault(f, striker.begun) for f in self.faults],
+            self.plan.seed, self.plan.brokers, self.plan.workers, self.plan.static,
+            [_fault(f, striker.begun) for f in self.faults],
             len(self.world), verdict.outputs, verdict.lost, verdict.doubled, verdict.wrong,
             handed - len(self.world), [_rounded(fault.seconds_to_resume) for fault in self.faults],
             round(seconds, 1), exits, told, self.problems + verdict.examples,

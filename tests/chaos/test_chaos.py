@@ -13,9 +13,10 @@ from ..observer.oracle import JoinOracle
 from ..observer.pane_oracle import PaneOracle
 from ..observer.world import CLICKS, LOANS, make_world
 from .faults import SINGLE, Fault, draw, resumed
-from .oracle import JoinById, LongPaneOracle, expected_emissions, expected_letters
+from .oracle import Content, EmissionId, JoinById, LongPaneOracle, expected_emissions, expected_letters
 from .reading import Advance
 from .run import Plan, Report, run
+from .verdict import Verdict, compare_emissions
 from .world import Produced, murmur2
 from .world import make_world as make_long_world
 
@@ -111,3 +112,27 @@ def test_worlds_are_told_by_partition_in_the_order_of_producing() -> None:
             mine = [item for s, p, item in world.steps if (s, p) == (source, partition)]
             assert world.log(source, partition) == mine
             assert mine
+
+
+def test_what_is_lost_doubled_or_wrong_is_seen() -> None:
+    wanted = expected_emissions(make_long_world(2, 400, 2).worlds)
+    names = [name for name, content in wanted.items() if content.sums and content.span]
+
+    def verdict(found: list[tuple[EmissionId, Content]]) -> tuple[int, int, int]:
+        told = Verdict()
+        compare_emissions(wanted, found, told)
+        return told.lost, told.doubled, told.wrong
+
+    right = list(wanted.items())
+    assert verdict(right) == (0, 0, 0)
+    assert verdict(right[1:]) == (1, 0, 0)
+    assert verdict([*right, right[0]]) == (0, 1, 0)
+    one = wanted[names[0]]
+    for changed in (
+        one._replace(counts=one.counts | {"pairs": one.counts["pairs"] + 1}),
+        one._replace(sums=one.sums | {"brier": one.sums["brier"] + 1e-5}),
+        one._replace(span=(-1, -1, -1, -1)),
+    ):
+        assert verdict(list((wanted | {names[0]: changed}).items())) == (0, 0, 1)
+    revised = (*names[0][:8], 17, *names[0][9:])
+    assert verdict([*right, (revised, one)]) == (0, 0, 1), "an emission that nobody asked for"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,8 +66,7 @@ def _judge_sources(settings: Settings, world: Produced, verdict: Verdict) -> Non
 
 
 def _judge_panes(settings: Settings, world: Produced, verdict: Verdict) -> None:
-    wanted = expected_emissions(world.worlds)
-    found: dict[EmissionId, Content] = {}
+    found: list[tuple[EmissionId, Content]] = []
     names: Counter[bytes] = Counter()
     last: dict[tuple[int, int], tuple[int, int]] = {}
     for message in read_all(settings, "panes"):
@@ -78,26 +78,33 @@ def _judge_panes(settings: Settings, world: Produced, verdict: Verdict) -> None:
             verdict.note("wrong", int(back), f"panes[{place[0]}]@{message.offset()}: {offsets} behind {before}")
             last[place] = offsets
         elif isinstance(event, Pane):
-            name = emission_id(event)
-            if name in found:
-                verdict.note("doubled", 1, f"{name} at panes[{message.partition()}]@{message.offset()}")
-            found[name] = content_of(event)
+            found.append((emission_id(event), content_of(event)))
             names[dict(message.headers())["ce_id"]] += 1
-    verdict.outputs += len(found)
-    verdict.note("wrong", len(found) - len(names), "two emissions with one CloudEvents id")
-    for name, content in wanted.items():
-        if name not in found:
-            verdict.note("lost", 1, name)
-        elif not same(found[name], content):
-            verdict.note("wrong", 1, f"{name}: {found[name]} and not {content}")
-    for name in found.keys() - wanted.keys():
-        verdict.note("wrong", 1, f"unasked: {name}: {found[name]}")
+    compare_emissions(expected_emissions(world.worlds), found, verdict)
+    verdict.note("wrong", len({name for name, _ in found}) - len(names), "two emissions with one CloudEvents id")
     ends = {p: tuple(len(log) - 1 for log in world.worlds[p].logs) for p in range(settings.partitions)}
     for place, offsets in last.items():
         verdict.note("lost", int(offsets != ends[place[1]]), f"panes[{place[0]}]: the last progress is {offsets}")
     verdict.note(
         "lost", settings.partitions**2 - len(last), f"progress of {settings.partitions**2 - len(last)} places"
     )
+
+
+def compare_emissions(
+    wanted: Mapping[EmissionId, Content], found: Sequence[tuple[EmissionId, Content]], verdict: Verdict
+) -> None:
+    """``found``: as a read_committed reader saw them."""
+    last = dict(found)
+    verdict.outputs += len(last)
+    for name, times in Counter(name for name, _ in found).items():
+        verdict.note("doubled", times - 1, name)
+    for name, content in wanted.items():
+        if name not in last:
+            verdict.note("lost", 1, name)
+        elif not same(last[name], content):
+            verdict.note("wrong", 1, f"{name}: {last[name]} and not {content}")
+    for name in last.keys() - wanted.keys():
+        verdict.note("wrong", 1, f"unasked: {name}: {last[name]}")
 
 
 def _judge_letters(settings: Settings, world: Produced, verdict: Verdict) -> None:

@@ -23,9 +23,11 @@ SURVIVED = {Exit.FENCED, Exit.STUCK, Exit.ZOMBIE}
 
 @dataclass
 class Worker:
-    """One process. ``ending``: how it was told to end ("kill", "term"), "" if by nobody."""
+    """One process. ``seat``: its group instance id, that of its predecessor if it took its place; "" for none.
+    ``ending``: how it was told to end ("kill", "term"), "" if by nobody."""
 
     name: str
+    seat: str
     process: subprocess.Popen[bytes]
     meter: Path
     log: Path
@@ -62,14 +64,16 @@ class Worker:
 
 
 class Workers:
-    """All processes of a run, the ended ones too."""
+    """All processes of a run, the ended ones too. ``static``: each is a static member of the group."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        self.settings, self.folder = settings, folder
+    def __init__(self, settings: Settings, folder: Path, static: bool) -> None:
+        self.settings, self.folder, self.static = settings, folder, static
         self.all: list[Worker] = []
 
-    def start(self) -> Worker:
+    def start(self, seat: str = "") -> Worker:
+        """A new process; ``seat``: in the place of one that has ended."""
         name = f"w{len(self.all)}"
+        seat = seat or (f"seat-{len(self.all)}" if self.static else "")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DRIFTLOOP_")} | {
             "DRIFTLOOP_BOOTSTRAP_SERVERS": self.settings.bootstrap_servers,
             "DRIFTLOOP_PREFIX": self.settings.prefix,
@@ -77,13 +81,15 @@ class Workers:
             "DRIFTLOOP_STATE": str(self.settings.state_folder),
             "DRIFTLOOP_SESSION_SECONDS": str(self.settings.session_seconds),
         }
+        if seat:
+            environment["DRIFTLOOP_INSTANCE_ID"] = seat
         log, meter = self.folder / f"{name}.log", self.folder / f"{name}.meter"
         command = [sys.executable, str(SCRIPT), str(meter), str(self.settings.partitions)]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
-        self.all.append(Worker(name, process, meter, log))
+        self.all.append(Worker(name, seat, process, meter, log))
         return self.all[-1]
 
     @property
