@@ -128,6 +128,18 @@ class PartitionFold(Protocol):
         ...
 
 
+class Stepping(Protocol):
+    """What a fold may say besides, that matches its sources: asked for with ``getattr``, so it need not be there."""
+
+    @property
+    def ahead(self) -> str | None:
+        """Full name of the source of which no more should come for now; None: all may go on. Read after every absorb.
+
+        Only while another source has records left (its ``lag``): one without cannot be what is waited for.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FoldContext:
     """What a fold may look up. ``catalogue`` was read to its end before the first fold was made.

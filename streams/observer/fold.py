@@ -19,6 +19,7 @@ from driftloop.streams.observer.model import ModelFold, Where
 from driftloop.streams.observer.reading import predictions_batch, truths_batch
 from driftloop.streams.observer.replay import NOTHING, Layer, Replay
 from driftloop.streams.observer.state import key_of, model_records, restore_models
+from driftloop.streams.observer.step import source_ahead
 from driftloop.streams.observer.telling import counters_of, pane_of, pane_output, progress_outputs
 from driftloop.streams.observer.time import Clock
 
@@ -73,6 +74,12 @@ class ObserverFold:
             clock.last_instant(least - clock.disorder_seconds) > self._told_until.get(clock, -math.inf)
             for clock in self._clocks
         )
+
+    @property
+    def ahead(self) -> str | None:
+        """The source that should wait for the other one (step.py)."""
+        source = source_ahead(self._greatest, self._lags, self._clocks)
+        return None if source is None else self._topics[source]
 
     def absorb(self, records: SourceRecords) -> None:
         source = self._topics.index(records.topic)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from driftloop.streams.transport.batches import RecordBatch
 from driftloop.streams.transport.consumer_thread import BatchThread
 from driftloop.streams.transport.exits import log
+from driftloop.streams.transport.stepping import POLL_SECONDS
 from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP, ConsumerMessage
 
@@ -59,6 +60,11 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> dict[Any, Any]:
         self.polls += 1
+        if held := self.partitions.step.held:
+            active_partitions, timeout = active_partitions - held, min(timeout, POLL_SECONDS)
+            if not active_partitions:  # aiokafka would take that for all of them
+                await asyncio.sleep(timeout)
+                return {}
         fetched = await super()._getmany(active_partitions, timeout)
         current = self.partitions.is_current
         found = {tp: [batch for batch in batches if current(batch)] for tp, batches in fetched.items()}

@@ -16,6 +16,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from driftloop.streams.transport.batches import RecordBatch, chained
 from driftloop.streams.transport.exits import Exit, leave, log
 from driftloop.streams.transport.membership import Seat, keep_seat
+from driftloop.streams.transport.pace import keep_pace
 from driftloop.streams.transport.unpacking import Chunk, unpack_in_chunks
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
@@ -23,7 +24,7 @@ from faust.types import TP
 COMMIT_MARK = "driftloop:"
 """Metadata of every offset commit of ours begins so; a commit without it was made by an operator's tool."""
 FETCH_WAIT_MS = 100
-"""How long the broker may hold a fetch open. It answers at once when there is something; but a fetch that was sent
+"""How long the broker may hold a fetch open, when it has less than was asked for (pace.py). A fetch that was sent
 without some partitions (their records were not taken yet) keeps these waiting so long."""
 LEARN_SECONDS = 0.5
 """Between two questions for a topic that the cluster, just come back, does not know yet."""
@@ -61,6 +62,7 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
     async def on_start(self) -> None:
         await super().on_start()
+        keep_pace(self._ensure_consumer()._fetcher)
         if instance_id := self.app.conf.consumer_group_instance_id:
             seat = Seat(instance_id, self.app.conf.broker_session_timeout)
             keep_seat(self._ensure_consumer()._coordinator, seat)

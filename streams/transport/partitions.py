@@ -22,6 +22,7 @@ from driftloop.streams.transport.exits import Exit, leave, log
 from driftloop.streams.transport.following import compare, follow
 from driftloop.streams.transport.loader import Loader
 from driftloop.streams.transport.partition import Partition
+from driftloop.streams.transport.stepping import Step
 from driftloop.streams.transport.stragglers import stragglers
 from faust.types import TP
 
@@ -47,6 +48,7 @@ class Partitions:
         self._epoch = 0
         self._tasks: set[asyncio.Future[Any]] = set()
         self._closing: dict[int, asyncio.Future[Any]] = {}
+        self.step = Step()
         self.checkpoints = Checkpoints(lambda: loader.expected, self._reload, self.spawn)
         self.consumer: BatchConsumer
 
@@ -220,6 +222,7 @@ class Partitions:
         part.absorbed[batch.topic], part.lag_told[batch.topic] = batch.last, batch.lag
         part.changed = True
         part.unsaved_records += len(fresh)
+        self.step.look(part, asyncio.get_running_loop().time())
         self.checkpoints.if_due(part)
 
     def _seek_back(self, tp: TP) -> None:
@@ -231,6 +234,7 @@ class Partitions:
     async def _reload(self, part: Partition) -> None:
         """Throw the fold away and make it anew from the state, after a transaction that was aborted."""
         part.ready, part.fold = False, None
+        self.step.forget(part)
         self.consumer.pause_partitions(part.tps)
         self._new_epochs(part.tps)
         await self._loader.close([part])
@@ -260,10 +264,12 @@ class Partitions:
 
     async def look_after(self) -> None:
         """Now and then: is a batch missing with nothing behind it, has a partition caught up without a record?"""
+        now = asyncio.get_running_loop().time()
         for part in self.all():
             if part.ready and not part.gone:
-                for tp in stragglers(part, self.consumer.thread, asyncio.get_running_loop().time()):
+                for tp in stragglers(part, self.consumer.thread, now):
                     self._seek_back(tp)
+                self.step.look(part, now)
 
     # Revoked.
 
@@ -277,6 +283,7 @@ class Partitions:
         """Park what has its state in memory, give up the rest."""
         old, self._parts = self.all(), {}
         for part in old:
+            self.step.forget(part)
             if part.holds_state:
                 part.park()
                 self._parked[part.number] = part

@@ -21,6 +21,7 @@ from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, Subscription, SubscriptionState, TopicPartitionState
 from aiokafka.protocol.api import Request
+from aiokafka.protocol.fetch import FetchRequest, FetchRequest_v4
 from driftloop.streams.transport.app import ServiceApp
 from driftloop.streams.transport.batches import BatchSchema
 from driftloop.streams.transport.consumer import BatchConsumer, BatchTransport
@@ -201,3 +202,15 @@ def test_a_static_member_does_not_leave_the_group() -> None:
     assert "self._group_instance_id is None" in inspect.getsource(GroupCoordinator._maybe_leave_group)
     created = inspect.getsource(AIOKafkaConsumerThread._create_worker_consumer)
     assert "group_instance_id=conf.consumer_group_instance_id" in created
+
+
+def test_every_fetch_passes_one_place_with_its_demand_in_its_hands() -> None:
+    """pace.py stands there."""
+    assert names(Fetcher._proc_fetch_request) == ["self", "assignment", "node_id", "request"]
+    assert "self._proc_fetch_request(assignment, node_id, request)" in inspect.getsource(
+        Fetcher._fetch_requests_routine
+    )
+    request = FetchRequest(100, 1, 1000, 0, [])
+    request._min_bytes = 77
+    assert request.build(FetchRequest_v4).min_bytes == 77
+    assert "self._fetcher = Fetcher(" in inspect.getsource(AIOKafkaConsumer.start)

@@ -44,6 +44,8 @@ def install(faults: dict[str, object]) -> None:
         if len(records):
             never.wait(faults.get("slow_seconds", 0))
         plain_absorb(fold, records)
+        if faults.get("tell_apart") and not any(fold.lags):
+            log.info("partition %d: at most %d apart", fold.partition, fold.apart_most)
 
     def take(partitions: Partitions, batch: object) -> None:
         if next(batches) not in faults.get("lose", ()):
@@ -76,4 +78,4 @@ def install(faults: dict[str, object]) -> None:
 if __name__ == "__main__":
     told, faults = json.loads(sys.argv[1]), json.loads(sys.argv[2])
     install(faults)
-    sys.exit(run(service(bool(faults.get("always_due"))), Settings(**told)))
+    sys.exit(run(service(bool(faults.get("always_due")), int(faults.get("step", 0))), Settings(**told)))
