@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 REPORT ?=
 JSON ?=
+QUICK ?=
 SEEDS ?= 1000
 SEED ?= 1
 RUNS ?= 6
@@ -44,8 +45,8 @@ chaos: setup  ## kill, freeze and cut off real workers and brokers, count what i
 
 bench: bench-observer  ## every benchmark
 
-bench-observer: setup  ## the observer against a stock Faust agent (JSON=file writes the figures)
-	$(BIN)/python benchmarks/observer.py $(if $(JSON),--json $(JSON))
+bench-observer: setup  ## what the observer costs, beside a stock Faust agent (JSON=file; QUICK=1: smaller)
+	$(BIN)/python benchmarks/observer.py $(if $(QUICK),--quick) $(if $(JSON),--json $(JSON))
 
 simulate: setup  ## seeded worlds through core and protocol, against an oracle (SEEDS=5000 SEED=1 JSON=file)
 	$(BIN)/python -m tests.simulation.simulate --seeds $(SEEDS) --seed $(SEED) $(if $(JSON),--json $(JSON))

@@ -12,12 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from backlog_topics import make_backlog
 from bench import Bench, median_of
 from driftloop.schemas.settings import Settings
-from measuring import told, work_off
-from processes import Fleet
-from stream import make_stream, publish_monitors, records
+from runs import Run
+from stream import make_stream, records
 
 HERE = Path(__file__).parent
 SECONDS_MOST = 900
@@ -30,19 +28,14 @@ def run(bench: Bench) -> dict[str, Any]:
     bench.say(f"{len(every):,} records of {bench.pairs:,} pairs")
     runs = []
     for i in range(bench.repeats):
-        settings = bench.settings(f"backlog-{i}")
-        backlog = make_backlog(settings, stream, every)
-        publish_monitors(settings, stream)
-        with Fleet(settings, bench.folder) as fleet:
-            runs.append(work_off(fleet, backlog) | told(settings))
-        backlog.end()
-        assert runs[-1]["joined"] == bench.pairs, f"the observer has joined {runs[-1]['joined']} of {bench.pairs}"
-        assert runs[-1]["dead_letters"] == 0, f"{runs[-1]['dead_letters']} dead letters"
-        bench.say_cost("observer", runs[-1])
-    bare = [measure("bare_decode", settings, backlog.count, bench) for _ in range(bench.repeats)]
+        one = Run(bench, f"backlog-{i}", stream, every)
+        runs.append(one.found)
+        bench.say_cost("observer", one.found)
+    settings, events = one.settings, one.found["events"]
+    bare = [measure("bare_decode", settings, events, bench) for _ in range(bench.repeats)]
     assert all(found["decoded"] == len(every) for found in bare), "the bare loop has not decoded every record"
     bench.say_cost("bare decode", median_of(bare))
-    stock = measure("stock_agent", settings, backlog.count, bench)
+    stock = measure("stock_agent", settings, events, bench)
     assert stock["joined"] == bench.pairs, f"the stock agent has joined {stock['joined']} of {bench.pairs}"
     bench.say_cost("stock agent", stock)
     observer, bare_row = median_of(runs), median_of(bare)

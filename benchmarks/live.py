@@ -60,12 +60,13 @@ class PaneReader(threading.Thread):
 
 
 def produce(
-    bench: Bench, settings: Settings, rate: float, speed: float, start: float = START
+    bench: Bench, settings: Settings, rate: float, speed: float, start: float = START, step_seconds: float = 0.005
 ) -> tuple[subprocess.Popen[bytes], Path]:
     """The producer's process, sending, and the file it writes."""
     file = bench.folder / f"producer-{settings.prefix}.json"
     told = {"bootstrap_servers": bench.bootstrap, "prefix": settings.prefix, "partitions": settings.partitions}
-    command = [str(HERE / "live_producer.py"), json.dumps(told), str(rate), str(speed), str(start), str(file)]
+    numbers = [str(rate), str(speed), str(start)]
+    command = [str(HERE / "live_producer.py"), json.dumps(told), *numbers, str(file), str(step_seconds)]
     process = subprocess.Popen([sys.executable, *command])
     wait_for(file.exists, 30, "the producer to begin")
     return process, file

@@ -1,9 +1,10 @@
-"""Live traffic at a steady rate: ``live_producer.py SETTINGS EVENTS_PER_SECOND SPEED START FILE``.
+"""Live traffic at a steady rate: ``live_producer.py SETTINGS EVENTS_PER_SECOND SPEED START FILE STEP``.
 
 Half predictions, half truths, each truth a second behind its prediction; event time begins at ``START`` and runs
 ``SPEED`` times as fast as the clock, so that panes close while one watches. A record's Kafka timestamp is this
 machine's clock right before it is handed to the producer, whose linger of 5 ms is therefore part of every latency.
-FILE: when it began, and what was sent. Ends on SIGTERM, or after five minutes.
+FILE: when it began, and what was sent. Every ``STEP`` seconds it sends what is due. Ends on SIGTERM, or after
+five minutes.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from driftloop.schemas.settings import Settings
 from stream import CATEGORICAL, CLASSES, MODEL, NUMERIC, make_stream, specification, with_reference
 
 START = 1_710_000_000.0
-STEP_SECONDS = 0.005
 SECONDS_MOST = 300.0
 DELAY_SECONDS = 1.0
 DISTINCT = 20_000
-TELL_EVERY = 200
+TELL_SECONDS = 1.0
 
 
 def main() -> None:
     settings, rate = Settings(**json.loads(sys.argv[1])), float(sys.argv[2])
     speed, start, file = float(sys.argv[3]), float(sys.argv[4]), Path(sys.argv[5])
+    step_seconds = float(sys.argv[6])
     stream = make_stream(DISTINCT)
     found = layout(with_reference(specification(), stream)[0])
     features = [
@@ -55,7 +56,7 @@ def main() -> None:
         running = False
 
     signal.signal(signal.SIGTERM, stop)
-    began, sent, steps = time.time(), 0, 0
+    began, sent, told = time.time(), 0, 0.0
     waiting: deque[tuple[float, int]] = deque()
     while running and (now := time.time()) - began < SECONDS_MOST:
         while 2 * sent < (now - began) * rate:
@@ -72,10 +73,10 @@ def main() -> None:
                 truth = encode(GroundTruth(event_time(now), MODEL, CLASSES[labels[first % DISTINCT]]))
                 producer.produce(truths, truth, b"l-%09d" % first, timestamp=int(time.time() * 1e3))
         producer.poll(0)
-        steps += 1
-        if steps % TELL_EVERY == 1:
+        if now - told >= TELL_SECONDS:
+            told = now
             tell(file, began, sent, len(waiting))
-        time.sleep(STEP_SECONDS)
+        time.sleep(step_seconds)
     assert producer.flush(30) == 0
     tell(file, began, sent, len(waiting))
 

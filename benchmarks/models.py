@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from backlog_topics import make_backlog
 from bench import Bench, median_of
-from measuring import told, work_off
-from processes import Fleet
-from stream import EVENTS_PER_SECOND, make_stream, model_names, publish_monitors, records
+from runs import Run
+from stream import EVENTS_PER_SECOND, make_stream, model_names, records
 
 MODELS = 100
 DELAY_SECONDS = 300.0
@@ -24,16 +22,8 @@ def run(bench: Bench) -> dict[str, Any]:
     for count in (1, MODELS):
         names = model_names(count)
         every = list(records(stream, names))
-        runs = []
-        for i in range(min(2, bench.repeats)):
-            settings = bench.settings(f"models-{count}-{i}")
-            backlog = make_backlog(settings, stream, every)
-            publish_monitors(settings, stream, names)
-            with Fleet(settings, bench.folder) as fleet:
-                runs.append(work_off(fleet, backlog) | told(settings))
-            backlog.end()
-            assert runs[-1]["joined"] == bench.pairs, f"{count} models have joined {runs[-1]['joined']}"
-        found[count] = median_of(runs)
+        repeats = range(min(2, bench.repeats))
+        found[count] = median_of([Run(bench, f"models-{count}-{i}", stream, every, names).found for i in repeats])
         bench.say_cost(f"{count} models", found[count])
         bench.say(f"{'':24} {found[count]['panes']:,} panes told")
     return {

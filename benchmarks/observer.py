@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -66,6 +67,7 @@ def main() -> int:
     if unknown := set(parts) - PARTS.keys():
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     pairs = asked.pairs or (100_000 if asked.quick else 250_000)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that workers and broker end with us
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="driftloop-bench-") as folder, EmbeddedBroker() as broker:
         bench = Bench(broker.bootstrap, Path(folder), pairs, 1 if asked.quick else 3, asked.quick)

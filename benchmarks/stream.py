@@ -23,6 +23,8 @@ from driftloop.schemas.specification import MonitorSpecification, compile_monito
 MODEL = "bench"
 NUMERIC = tuple(f"x{i}" for i in range(10))
 CATEGORICAL = {"region": ("north", "south", "east", "west"), "device": ("phone", "desktop", "tablet")}
+OTHER_VALUES = ("a", "b", "c", "d", "e")
+"""Of categorical features beyond these two, where a part asks for more."""
 CLASSES = ("good", "bad")
 START = 1_700_006_400.0
 DAY_SECONDS = 86_400.0
@@ -73,18 +75,21 @@ def make_stream(
     per_second: float = EVENTS_PER_SECOND,
     delay_seconds: float = DELAY_SECONDS,
     start: float = START,
+    numeric: int = len(NUMERIC),
+    categorical: int = len(CATEGORICAL),
 ) -> Stream:
     """``pairs`` predictions, ``per_second / 2`` a second of event time; truths come ``delay_seconds`` behind them on
     average. A label is drawn with its own score's probability."""
     rng = np.random.default_rng(seed)
     event_time = np.sort(start + rng.random(pairs) * pairs * 2 / per_second)
-    numeric = rng.normal(size=(pairs, len(NUMERIC)))
-    score = 1 / (1 + np.exp(-(numeric @ np.linspace(0.8, -0.4, len(NUMERIC)))))
+    numbers = rng.normal(size=(pairs, numeric))
+    score = 1 / (1 + np.exp(-(numbers @ np.linspace(0.8, -0.4, numeric))))
+    values = list(CATEGORICAL.items()) + [(f"c{i}", OTHER_VALUES) for i in range(len(CATEGORICAL), categorical)]
     return Stream(
         event_time,
         event_time + np.minimum(rng.exponential(delay_seconds, pairs), 2 * DAY_SECONDS),
-        numeric,
-        {name: rng.choice(values, pairs) for name, values in CATEGORICAL.items()},
+        numbers,
+        {name: rng.choice(texts, pairs) for name, texts in values[:categorical]},
         score,
         (rng.random(pairs) < score).astype(np.int64),
     )
@@ -103,10 +108,15 @@ def specification(
     return compile_monitor(MONITOR.format(model=model, features="\n".join(features)), "benchmarks/stream.py")
 
 
+def specification_of(stream: Stream, model: str = MODEL) -> MonitorSpecification:
+    """For the features that a stream has."""
+    return specification(model, [f"x{i}" for i in range(stream.numeric.shape[1])], tuple(stream.categories))
+
+
 def with_reference(spec: MonitorSpecification, stream: Stream) -> tuple[MonitorSpecification, ReferenceBuilt]:
     """Specification with bins, and reference, from the first rows."""
     rows = slice(REFERENCE_ROWS)
-    columns = {name: stream.numeric[rows, i] for i, name in enumerate(NUMERIC)}
+    columns = {f"x{i}": stream.numeric[rows, i] for i in range(stream.numeric.shape[1])}
     columns |= {name: values[rows].astype(object) for name, values in stream.categories.items()}
     spec, baselines = build_reference(
         spec,
@@ -123,16 +133,16 @@ def publish_monitors(settings: Settings, stream: Stream, models: Sequence[str] =
     """The live specifications of all models of a stream."""
     found: list[Publication] = []
     for model in models:
-        spec, built = with_reference(specification(model), stream)
+        spec, built = with_reference(specification_of(stream, model), stream)
         found += [*specification_events(spec), Publication("references", f"{model}/{built.reference}", built)]
     publish(settings, found)
 
 
 def records(stream: Stream, models: Sequence[str] = (MODEL,), truths: bool = True) -> Iterator[Record]:
     """All records in order of time; the pairs go round the models."""
-    layouts = [layout(with_reference(specification(model), stream)[0]) for model in models]
+    layouts = [layout(with_reference(specification_of(stream, model), stream)[0]) for model in models]
     waiting: list[tuple[float, int]] = []
-    names = list(CATEGORICAL)
+    numeric, names = [f"x{i}" for i in range(stream.numeric.shape[1])], list(stream.categories)
     categories = [stream.categories[name].tolist() for name in names]
     columns = zip(
         stream.event_time.tolist(), stream.score.tolist(), stream.numeric.tolist(), *categories, strict=True
@@ -141,7 +151,7 @@ def records(stream: Stream, models: Sequence[str] = (MODEL,), truths: bool = Tru
         if truths:
             yield from known_before(stream, models, waiting, event_time)
             heapq.heappush(waiting, (float(stream.known_at[i]), i))
-        features = dict(zip(NUMERIC, numbers, strict=True)) | dict(zip(names, texts, strict=True))
+        features = dict(zip(numeric, numbers, strict=True)) | dict(zip(names, texts, strict=True))
         predicted = CLASSES[score > 0.5]
         value = encode_prediction(layouts[i % len(layouts)], event_time, score, features, "v1", predicted=predicted)
         yield Record("predictions", b"p-%08d" % i, value)

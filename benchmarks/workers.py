@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from backlog_topics import make_backlog
-from bench import PARTITIONS, Bench
-from measuring import told, work_off
-from processes import Fleet
-from stream import make_stream, publish_monitors, records
+from bench import Bench
+from runs import Run
+from stream import make_stream, records
 
 COUNTS = (1, 2, 4)
 
@@ -21,17 +19,11 @@ def run(bench: Bench) -> dict[str, Any]:
     every = list(records(stream))
     found: dict[int, dict[str, Any]] = {}
     for count in COUNTS[:2] if bench.quick else COUNTS:
-        settings = bench.settings(f"workers-{count}")
-        backlog = make_backlog(settings, stream, every)
-        publish_monitors(settings, stream)
-        with Fleet(settings, bench.folder, count) as fleet:
-            shares = fleet.shares()
-            found[count] = work_off(fleet, backlog) | told(settings) | {"partitions_each": shares}
-        backlog.end()
-        assert shares == [PARTITIONS // count] * count, f"{count} workers hold {shares} partitions"
-        assert found[count]["joined"] == bench.pairs, f"{count} workers have joined {found[count]['joined']}"
+        found[count] = Run(bench, f"workers-{count}", stream, every, workers=count).found
         bench.say_cost(f"{count} workers", found[count])
-        bench.say(f"{'':24} {found[count]['wall_seconds']:8.2f} s wall, partitions each {shares}")
+        bench.say(
+            f"{'':24} {found[count]['wall_seconds']:8.2f} s wall, partitions each {found[count]['partitions_each']}"
+        )
     cost = {count: one["cpu_us_per_event"] for count, one in found.items()}
     return {
         "two_worker_cpu_ratio": cost[2] / cost[1],
