@@ -223,6 +223,27 @@ def status(
 
 
 @app.command()
+def rewind(
+    service: Annotated[str, typer.Argument(help="observer.")],
+    to: Annotated[str, typer.Option("--to", help="earliest, an ISO time (UTC), or '36h ago', '2d': of event time.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Although workers run: they end as FENCED (70).")] = False,
+) -> None:
+    """Set a service back: what it has told of the time from then on is told anew, and replaces what was told.
+
+    Stop its workers first. `kafka-consumer-groups --reset-offsets` on the stopped group does the same for the offsets
+    it names, when the workers start again.
+    """
+    from driftloop.console.rewind import rewind as set_back
+
+    def confirmed() -> bool:
+        return yes or typer.confirm("go on?")
+
+    if not set_back(_connect(), service, to, force, print, confirmed):
+        print("nothing was done")
+
+
+@app.command()
 def up() -> None:
     """Start a broker if there is none, create the topics, run observer, judge and retrainer in the background."""
     from driftloop.console.services import up as start_all

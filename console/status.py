@@ -15,13 +15,14 @@ STUCK_SECONDS = 60.0
 @dataclass(frozen=True, slots=True)
 class Source:
     """One source topic in one partition. ``next_offset``: behind what the state has absorbed; ``lag``: records behind
-    that; ``committed``: the group's offset, None: none."""
+    that; ``committed``: the group's offset, None: none. ``skipped``: offsets that an operator has set it ahead of."""
 
     topic: str
     next_offset: int
     end_offset: int
     lag: int
     committed: int | None
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

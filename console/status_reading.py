@@ -15,10 +15,11 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from driftloop.console.connection import admin_client
 from driftloop.console.reading import read_batches, read_places
-from driftloop.console.stateful import STATEFUL, Stateful
+from driftloop.console.stateful import STATEFUL, source_topics
 from driftloop.console.status import Member, ServiceStatus, Source, StatePartition, owners
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
+from driftloop.streams.fold import Service
 from driftloop.streams.transport.header import HEADER_KEY, decode_header
 
 CALL_SECONDS = 10.0
@@ -36,14 +37,14 @@ def read_status(settings: Settings) -> list[ServiceStatus]:
     return [*found, _of_group(settings, admin, "retrainer")]
 
 
-def _of_state(settings: Settings, admin: AdminClient, service: Stateful, counts: Mapping[str, int]) -> ServiceStatus:
+def _of_state(settings: Settings, admin: AdminClient, service: Service, counts: Mapping[str, int]) -> ServiceStatus:
     group, state = settings.group(service.name), settings.topic(service.state)
     group_state, members = describe_group(admin, group)
-    missing = tuple(t for t in (*service.source_topics(settings), state) if t not in counts)
+    missing = tuple(t for t in (*source_topics(service, settings), state) if t not in counts)
     if missing:
         return ServiceStatus(service.name, group, group_state, members, missing=missing)
     states = read_states(settings, service)
-    places = [(t, p) for t in service.source_topics(settings) for p in range(counts[t])]
+    places = [(t, p) for t in source_topics(service, settings) for p in range(counts[t])]
     ends, begins = offsets_of(admin, places, OffsetSpec.latest()), offsets_of(admin, places, OffsetSpec.earliest())
     nexts = {
         (t, p): max(states[p].absorbed.get(t, -1) + 1 if p in states else 0, begins[t, p] if ends[t, p] else 0)
@@ -51,12 +52,13 @@ def _of_state(settings: Settings, admin: AdminClient, service: Stateful, counts:
     }
     lags = _lags(settings, nexts, ends)
     committed = committed_offsets(admin, group)
+    skipped = {(t, p): count for p, one in states.items() for t, count in one.skipped.items()}
     held = owners(members)
     partitions = []
     for p in range(counts[state]):
         sources = tuple(
-            Source(t, nexts[t, p], ends[t, p], lags[t, p], committed.get((t, p)))
-            for t in service.source_topics(settings)
+            Source(t, nexts[t, p], ends[t, p], lags[t, p], committed.get((t, p)), skipped.get((t, p), 0))
+            for t in source_topics(service, settings)
             if p < counts[t]
         )
         one = states.get(p, LiveState())
@@ -84,6 +86,7 @@ class LiveState:
         self._sizes: dict[bytes, int] = {}
         self._written_ms = 0
         self.absorbed: Mapping[str, int] = {}
+        self.skipped: Mapping[str, int] = {}
         self.foreign = ""
 
     def take(self, message: Any, place: str) -> None:
@@ -96,7 +99,8 @@ class LiveState:
         if key == HEADER_KEY:
             self._written_ms = message.timestamp()[1]
             try:
-                self.absorbed, self.foreign = decode_header(value, place).sources, ""
+                header = decode_header(value, place)
+                self.absorbed, self.skipped, self.foreign = header.sources, header.skipped, ""
             except ConfigError as error:
                 self.foreign = error.message
 
@@ -114,7 +118,7 @@ class LiveState:
         return max(0.0, time.time() - self._written_ms / 1000) if self._written_ms else None
 
 
-def read_states(settings: Settings, service: Stateful) -> dict[int, LiveState]:
+def read_states(settings: Settings, service: Service) -> dict[int, LiveState]:
     """By partition, where anything was written."""
     found: dict[int, LiveState] = {}
     topic = settings.topic(service.state)

@@ -63,7 +63,9 @@ def _table(partitions: Iterable[StatePartition]) -> Iterator[str]:
 def _row(p: StatePartition) -> tuple[str, ...]:
     age = p.checkpoint_age_seconds
     sources = ", ".join(
-        f"{s.topic.split('.')[-2]} {s.next_offset:,}/{s.end_offset:,}" + _commit(s.committed, s.next_offset)
+        f"{s.topic.split('.')[-2]} {s.next_offset:,}/{s.end_offset:,}"
+        + _commit(s.committed, s.next_offset)
+        + _skipped(s.skipped)
         for s in p.sources
     )
     owner = f"{p.owner.client_id} ({p.owner.host})" if p.owner else "nobody"
@@ -81,6 +83,10 @@ def _row(p: StatePartition) -> tuple[str, ...]:
 def _commit(committed: int | None, next_offset: int) -> str:
     """The group's offset follows the state: it is worth a word where it does not stand beside it."""
     return "" if committed is None or committed == next_offset else f" (group {committed:,})"
+
+
+def _skipped(offsets: int) -> str:
+    return f" ({offsets:,} skipped)" if offsets else ""
 
 
 def _age(seconds: float) -> str:

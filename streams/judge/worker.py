@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 from driftloop.schemas.settings import Settings
-from driftloop.streams.fold import Service
-from driftloop.streams.judge.fold import make_fold
-from driftloop.streams.judge.state import LAYOUT
+from driftloop.streams.judge.service import SERVICE
 from driftloop.streams.transport.run import run
-
-SERVICE = Service(
-    name="judge",
-    sources=("panes",),
-    state="judge-state",
-    writes=("windows", "drift", "dead-letter"),
-    make_fold=make_fold,
-    layout=LAYOUT,
-)
 
 
 def main(settings: Settings) -> int:

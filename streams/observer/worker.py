@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 from driftloop.schemas.settings import Settings
-from driftloop.streams.fold import Service
-from driftloop.streams.observer.fold import LAYOUT, SOURCES, make_fold
+from driftloop.streams.observer.service import SERVICE
 from driftloop.streams.transport.run import run
-
-SERVICE = Service(
-    name="observer",
-    sources=SOURCES,
-    state="observer-state",
-    writes=("panes", "dead-letter"),
-    make_fold=make_fold,
-    layout=LAYOUT,
-)
 
 
 def main(settings: Settings) -> int:

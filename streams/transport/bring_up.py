@@ -6,23 +6,31 @@ Until this is done nothing of the partition is processed, and nothing is lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
-from driftloop.schemas.errors import ConfigError
+from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
-from driftloop.streams.fold import HEADER_PREFIX, FoldContext, PartitionFold, Service
+from driftloop.streams.fold import HEADER_PREFIX, FoldContext, Moved, PartitionFold, Rewritten, Service
 from driftloop.streams.transport.exits import Exit, log
 from driftloop.streams.transport.header import HEADER_KEY, SourceLost, StateHeader, check_header, decode_header
+from driftloop.streams.transport.moving import Wanted, differences, look_around, skipped
 from driftloop.streams.transport.state_log import Marks, restore
-from driftloop.streams.transport.writer import WriteEnded, Writer
+from driftloop.streams.transport.writer import StateRecord, WriteEnded, Writer
 
 
 class Restored(NamedTuple):
-    """The state as of its last checkpoint. ``absorbed`` and ``lags`` (records behind it) by full topic name."""
+    """The state as of its last checkpoint. ``absorbed`` and ``lags`` (records behind it) by full topic name.
+
+    ``moved``: where it shall be set to, if an operator has asked; not done yet.
+    """
 
     state: dict[bytes, bytes]
     absorbed: dict[str, int]
     lags: dict[str, int]
+    skipped: dict[str, int]
+    marks: dict[str, Marks]
+    moved: Moved | None = None
 
 
 class Restorer:
@@ -46,7 +54,12 @@ class Restorer:
         return StateHeader(self.group, self._service.layout, self._context.partitions, nothing, dict(topic_ids))
 
     def restore(
-        self, partition: int, writer: Writer, topic_ids: Mapping[str, str], wanted: Callable[[], bool]
+        self,
+        partition: int,
+        writer: Writer,
+        topic_ids: Mapping[str, str],
+        wanted: Callable[[], bool],
+        asked: Wanted | None = None,
     ) -> Restored | None:
         """Open ``writer`` (which fences every predecessor), then read and check the state. None: not ``wanted``.
 
@@ -55,15 +68,48 @@ class Restorer:
         if not writer.open(wanted):
             return None
         rows, marks = restore(self._settings, self.state, partition, self.sources, self.group)
-        absorbed = dict.fromkeys(self.sources, -1)
+        absorbed, skipped_before = dict.fromkeys(self.sources, -1), dict[str, int]()
         place = f"{self.state}[{partition}]"
         if (header := rows.get(HEADER_KEY)) is not None:
             found = decode_header(header, place)
             check_header(found, self.expected_header(topic_ids), place)
             absorbed.update(found.sources)
+            skipped_before.update(found.skipped)
         absorbed = {topic: checked(topic, partition, absorbed[topic], marks[topic]) for topic in self.sources}
         state = {key: value for key, value in rows.items() if not key.startswith(HEADER_PREFIX)}
-        return Restored(state, absorbed, {t: max(0, marks[t].high - absorbed[t] - 1) for t in self.sources})
+        lags = {t: max(0, marks[t].high - absorbed[t] - 1) for t in self.sources}
+        restored = Restored(state, absorbed, lags, skipped_before, marks)
+        if asked is None:
+            return restored
+        moved = look_around(self._settings, self.group, partition, asked, absorbed, marks)
+        return restored._replace(moved=moved)
+
+    @property
+    def can_rewind(self) -> bool:
+        """The service knows what becomes of its state at other offsets."""
+        return self._service.rewind is not None
+
+    def rewritten(self, partition: int, restored: Restored) -> Rewritten:
+        """What becomes of the state; on the event loop, as ``make_fold``."""
+        assert self._service.rewind is not None
+        assert restored.moved is not None
+        return self._service.rewind(partition, restored.state, self._context, restored.moved)
+
+    def write_anew(
+        self, writer: Writer, restored: Restored, new: Rewritten, topic_ids: Mapping[str, str]
+    ) -> Restored:
+        """One transaction: the state is another, at other offsets. Unavailable: aborted, try again. WriteEnded."""
+        moved = restored.moved
+        assert moved is not None
+        absorbed = {topic: position - 1 for topic, position in moved.positions.items()}
+        skipped_now = skipped(moved)
+        total = {t: restored.skipped.get(t, 0) + skipped_now.get(t, 0) for t in restored.skipped | skipped_now}
+        header = replace(self.expected_header(topic_ids), sources=absorbed, skipped=total)
+        records = [*differences(restored.state, new.state), StateRecord(HEADER_KEY, header.encode())]
+        if not writer.write(records, []):
+            raise Unavailable("the transaction that rewrites the state was aborted")
+        lags = {t: max(0, restored.marks[t].high - absorbed[t] - 1) for t in absorbed}
+        return Restored(new.state, absorbed, lags, total, restored.marks)
 
     def make_fold(self, partition: int, state: dict[bytes, bytes]) -> PartitionFold:
         """On the event loop: folds and the catalogue are touched by one thread only. ConfigError: a foreign state."""

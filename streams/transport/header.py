@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from driftloop.schemas.errors import ConfigError
 from driftloop.streams.fold import HEADER_PREFIX
@@ -24,7 +24,8 @@ HEADER_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class StateHeader:
-    """``sources``: last absorbed offset by full topic name, -1 for none. ``topic_ids``: the cluster's own ids."""
+    """``sources``: last absorbed offset by full topic name, -1 for none. ``topic_ids``: the cluster's own ids.
+    ``skipped``: offsets that an operator has set the partition ahead of unread, in all, by topic."""
 
     application: str
     layout: int
@@ -32,6 +33,7 @@ class StateHeader:
     sources: Mapping[str, int]
     topic_ids: Mapping[str, str]
     version: int = HEADER_VERSION
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """Canonical JSON: the same header gives the same bytes."""

@@ -12,6 +12,7 @@ from driftloop.streams.fold import PartitionFold
 from driftloop.streams.transport.bring_up import Restored, Restorer, exit_for
 from driftloop.streams.transport.exits import Exit, leave, log
 from driftloop.streams.transport.header import StateHeader
+from driftloop.streams.transport.moving import Wanted, sentences
 from driftloop.streams.transport.partition import Partition
 from driftloop.streams.transport.writer import WriteEnded
 
@@ -27,6 +28,7 @@ class Loader:
         self._topic_ids = topic_ids
         self._pool = ThreadPoolExecutor(LOADERS, "load")
         self.sources = restorer.sources
+        self.can_rewind = restorer.can_rewind
         self.expected: StateHeader = restorer.expected_header({})
 
     def new_partition(self, number: int) -> Partition:
@@ -69,16 +71,21 @@ class Loader:
             if was and ids[topic] != was
         )
 
-    async def restored(self, part: Partition) -> tuple[Restored, PartitionFold] | None:
-        """None: the partition is gone meanwhile. A broker that is away is waited for: nobody else could do better."""
+    async def restored(self, part: Partition, asked: Wanted | None = None) -> tuple[Restored, PartitionFold] | None:
+        """None: the partition is gone meanwhile. A broker that is away is waited for: nobody else could do better.
+
+        ``asked``: an operator wants it to go on elsewhere; the state is rewritten for that before it is given back.
+        """
         loop = asyncio.get_running_loop()
         ids = self.expected.topic_ids
         while not part.gone:
             part.loading = loop.run_in_executor(
-                self._pool, self._restorer.restore, part.number, part.writer, ids, lambda: not part.gone
+                self._pool, self._restorer.restore, part.number, part.writer, ids, lambda: not part.gone, asked
             )
             try:
                 found = await part.loading
+                if found is not None and asked is not None:
+                    found = await self._moved(part, found, asked)
                 return None if found is None else (found, self._restorer.make_fold(part.number, found.state))
             except Unavailable as error:
                 log.warning("%s", error.message)
@@ -89,6 +96,16 @@ class Loader:
             finally:
                 part.loading = None
         return None
+
+    async def _moved(self, part: Partition, found: Restored, asked: Wanted) -> Restored:
+        assert found.moved is not None
+        new = self._restorer.rewritten(part.number, found)
+        for sentence in sentences(part.number, asked, found.moved, new.since):
+            log.warning("as an operator has set the group's offsets: %s", sentence)
+        part.loading = work = asyncio.get_running_loop().run_in_executor(
+            self._pool, self._restorer.write_anew, part.writer, found, new, self.expected.topic_ids
+        )
+        return await work
 
     async def close(self, parts: Iterable[Partition]) -> None:
         """Close their producers."""

@@ -27,6 +27,7 @@ class Partition:
         self.writer = writer
         self.fold: PartitionFold | None = None
         self.topic_ids: dict[str, str] = {}
+        self.skipped: dict[str, int] = {}
         self.absorbed = dict.fromkeys(sources, -1)
         self.saved = dict.fromkeys(sources, -1)
         self.told = dict.fromkeys(sources, -1)
@@ -74,5 +75,10 @@ class Partition:
     def header(self, expected: StateHeader) -> StateHeader:
         """What a checkpoint now would say of its sources."""
         return StateHeader(
-            expected.application, expected.layout, expected.partitions, dict(self.absorbed), dict(self.topic_ids)
+            expected.application,
+            expected.layout,
+            expected.partitions,
+            dict(self.absorbed),
+            dict(self.topic_ids),
+            skipped=dict(self.skipped),
         )

@@ -145,15 +145,21 @@ class Partitions:
         restored, fold = found
         if committed is not None:
             try:
-                compare(part, restored.absorbed, await committed)
+                asked = compare(part, restored.absorbed, await committed, self._loader.can_rewind)
             except KafkaError as error:  # they are only compared and followed, never needed
                 log.warning("the group's offsets cannot be read: %r", error)
+                asked = None
+            if asked is not None and not part.gone:
+                await self._loader.close([part])
+                if (found := await self._loader.restored(part, asked)) is None:
+                    return
+                restored, fold = found
         if part.gone:
             await self._loader.close([part])
             return
         part.fold, part.topic_ids = fold, dict(self._loader.expected.topic_ids)
         part.absorbed, part.saved = dict(restored.absorbed), dict(restored.absorbed)
-        part.unsaved_records = 0
+        part.skipped, part.unsaved_records = dict(restored.skipped), 0
         for topic, lag in restored.lags.items():
             part.lag_told[topic] = lag
             fold.absorb(empty_records(topic, part.number, lag))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from driftloop.schemas.settings import Settings
 from driftloop.streams.transport.exits import Exit
+from driftloop.streams.transport.header import HEADER_KEY, StateHeader
 from driving import Workers, expect_exact, feed, wait_until, wait_until_absorbed
 
 pytestmark = pytest.mark.kafka
@@ -95,3 +98,41 @@ def test_reset_offsets_is_recognised_and_said_aloud(settings: Settings, workers:
         in workers.log(worker)
     )
     expect_exact(settings, 200)
+
+
+def test_a_state_of_another_partition_count_is_refused(settings: Settings, workers: Workers) -> None:
+    create_anew(settings, settings.topic("observer-state"), 3)
+    worker = workers.start()
+    assert worker.wait(60) == Exit.CONFIG
+    assert f"{settings.topic('observer-state')} has 3" in workers.log(worker)
+    assert "partitions of a topic with records cannot be repaired: set another DRIFTLOOP_PREFIX" in workers.log(
+        worker
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "way_out"),
+    [
+        (
+            {"application": "other-toy"},
+            "the state was written for application 'other-toy'",
+            "run the worker that fits",
+        ),
+        ({"layout": 7}, "the state was written for layout 7, this worker has 1", "run the worker that fits"),
+        ({"partitions": 8}, "the state was written for partitions 8, this worker has 4", "run the worker that fits"),
+        ({"version": 99}, "the state header cannot be read: version 99", "written by another version of driftloop"),
+    ],
+)
+def test_a_foreign_state_is_refused(
+    settings: Settings, workers: Workers, change: dict[str, object], words: str, way_out: str
+) -> None:
+    sources = {settings.topic(short): -1 for short in ("predictions", "ground-truth")}
+    header = asdict(StateHeader(settings.group("toy"), 1, settings.partitions, sources, {})) | change
+    producer = Producer(settings.confluent())
+    producer.produce(settings.topic("observer-state"), json.dumps(header).encode(), HEADER_KEY, partition=1)
+    assert producer.flush(20) == 0
+    worker = workers.start()
+    assert worker.wait(60) == Exit.CONFIG, workers.log(worker)
+    said = workers.log(worker)
+    assert f"{settings.topic('observer-state')}[1]: {words}" in said
+    assert way_out in said

@@ -13,6 +13,7 @@ from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.settings import Settings
 from driftloop.streams.transport.consumer_thread import COMMIT_MARK, Committed
 from driftloop.streams.transport.following import compare
+from driftloop.streams.transport.moving import Wanted
 from driftloop.streams.transport.partition import Partition
 from driftloop.streams.transport.repeats import OncePerWhile
 from driftloop.streams.transport.security import broker_urls, faust_credentials
@@ -75,7 +76,7 @@ def test_our_own_sentences_are_always_said() -> None:
 def told(committed: Committed, absorbed: int, caplog: pytest.LogCaptureFixture) -> tuple[int, str]:
     part = Partition(0, ["a"], None)  # type: ignore[arg-type]
     with caplog.at_level(logging.WARNING, "driftloop.transport"):
-        compare(part, {"a": absorbed}, {TP("a", 0): committed})
+        compare(part, {"a": absorbed}, {TP("a", 0): committed}, can_obey=False)
     return part.told["a"], caplog.text
 
 
@@ -87,6 +88,14 @@ def test_a_commit_of_ours_is_noted(caplog: pytest.LogCaptureFixture) -> None:
 def test_an_operators_reset_is_said_aloud(caplog: pytest.LogCaptureFixture) -> None:
     _, text = told(Committed(7, ""), 41, caplog)
     assert "a[0]: an operator has set the group's offset to 7; the state stands at 42" in text
+
+
+def test_an_operators_reset_is_what_is_asked_for() -> None:
+    part = Partition(0, ["a", "b"], None)  # type: ignore[arg-type]
+    committed = {TP("a", 0): Committed(7, ""), TP("b", 0): Committed(12, COMMIT_MARK)}
+    assert compare(part, {"a": 41, "b": 11}, committed, can_obey=True) == Wanted({"a": 7})
+    assert part.told["a"] < -1  # so that our own commit follows at once
+    assert compare(part, {"a": 6, "b": 11}, committed, can_obey=True) is None  # it stands there already
 
 
 def test_a_commit_ahead_of_the_state_is_said_aloud(caplog: pytest.LogCaptureFixture) -> None:

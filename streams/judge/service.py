@@ -1,0 +1,16 @@
+"""The judge's place in the deployment: names, and its pure functions."""
+
+from __future__ import annotations
+
+from driftloop.streams.fold import Service
+from driftloop.streams.judge.fold import make_fold
+from driftloop.streams.judge.state import LAYOUT
+
+SERVICE = Service(
+    name="judge",
+    sources=("panes",),
+    state="judge-state",
+    writes=("windows", "drift", "dead-letter"),
+    make_fold=make_fold,
+    layout=LAYOUT,
+)

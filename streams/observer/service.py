@@ -1,0 +1,17 @@
+"""The observer's place in the deployment: names, and its pure functions."""
+
+from __future__ import annotations
+
+from driftloop.streams.fold import Service
+from driftloop.streams.observer.fold import LAYOUT, SOURCES, make_fold
+from driftloop.streams.observer.rewind import rewind
+
+SERVICE = Service(
+    name="observer",
+    sources=SOURCES,
+    state="observer-state",
+    writes=("panes", "dead-letter"),
+    make_fold=make_fold,
+    layout=LAYOUT,
+    rewind=rewind,
+)

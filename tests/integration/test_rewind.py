@@ -1,0 +1,213 @@
+"""A service set back, by our command and by Kafka's own tool: numbers as if nothing had been, none counted twice."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from driftloop.console.broker.jars import cache_folder, ensure_jars
+from driftloop.console.broker.java import find_java
+from driftloop.schemas.events import Pane, WindowMeasured
+from driftloop.schemas.settings import Settings
+from driftloop.streams.observer.replay import REVISIONS_A_REWIND
+from driftloop.streams.transport.exits import Exit
+
+from .loop import Loop, Step, final_windows, prepare, publish, running, steps_of
+from .test_status import caught_up, services
+from .world import DAY, World, expected_windows, make_world
+
+WORLD = make_world(seed=6, history_days=2, days=8, change_day=99, per_day=80)
+END = WORLD.end + 2.5 * DAY
+
+
+def consumer_groups(settings: Settings, *arguments: str) -> str:
+    """Kafka's own kafka-consumer-groups, as it stands in the jars of the embedded broker."""
+    java = find_java(os.environ)
+    jars = ensure_jars(cache_folder(os.environ), java, os.environ, print)
+    done = subprocess.run(
+        [
+            str(java.path),
+            "-cp",
+            ":".join(map(str, jars)),
+            "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+            "--bootstrap-server",
+            settings.bootstrap_servers,
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def halves() -> tuple[list[Step], list[Step]]:
+    """The live records up to two thirds of the days, and the rest."""
+    live = steps_of(WORLD)[1]
+    cut = WORLD.live_from + 4 * DAY
+    return [s for s in live if s[0] < cut], [s for s in live if s[0] >= cut]
+
+
+@pytest.fixture
+def loop(settings: Settings, tmp_path: Path) -> Iterator[Loop]:
+    """Observer and judge have read the first half, and are stopped."""
+    with running(settings, tmp_path) as found:
+        prepare(found, WORLD)
+        found.start("observer", "judge")
+        first, _ = halves()
+        publish(settings, first, first[-1][0])
+        wait_until_read(found, len(steps_of(WORLD)[0]) + len(first))
+        found.wait("the group's offsets", lambda: follows(found))
+        yield found
+
+
+def wait_until_read(loop: Loop, records: int) -> None:
+    loop.wait(f"{records} records read", lambda: caught_up(loop, World((), 0, 0)) and read_by(loop) >= records)
+
+
+def read_by(loop: Loop) -> int:
+    return sum(s["next_offset"] for p in services(loop)["observer"]["partitions"] for s in p["sources"])
+
+
+def follows(loop: Loop) -> bool:
+    sources = [s for p in services(loop)["observer"]["partitions"] for s in p["sources"]]
+    return all(s["committed"] == s["next_offset"] for s in sources if s["next_offset"])
+
+
+def expect_as_if_nothing_had_been(loop: Loop) -> None:
+    """The second half, and all final numbers against the plain list of loans."""
+    loop.start("observer", "judge")
+    publish(loop.settings, halves()[1], END)
+    last = WORLD.end - DAY
+    final = [
+        w
+        for w in loop.wait(
+            "the last window",
+            lambda: [w for w in loop.read("windows") if w.closing == "labels" and w.window_start == last],
+            120,
+        )
+        if isinstance(w, WindowMeasured)
+    ]
+    windows = final_windows([w for w in loop.read("windows") if isinstance(w, WindowMeasured)])
+    for start, truth in expected_windows(WORLD, until=END).items():
+        window = windows[start, "v1"]
+        assert (window.predictions, window.labelled) == (truth["predictions"], truth["labelled"]), start
+        assert window.metrics["log_loss"].value == pytest.approx(truth["log_loss"], abs=1e-9)
+        assert window.metrics["auc"].value == pytest.approx(truth["auc"], abs=0.02)
+    totals = final[-1].totals
+    labelled = sum(loan.label is not None for loan in WORLD.loans)
+    assert (totals["predictions"], totals["labelled"]) == (len(WORLD.loans), labelled)
+    assert (totals["duplicates"], totals["orphans"], totals["too_late"]) == (0, 0, 0)
+    assert loop.read("dead-letter") == []
+
+
+def told(loop: Loop) -> list[Pane]:
+    return [e for e in loop.read("panes") if isinstance(e, Pane) and e.kind == "features"]
+
+
+def rebuilt(loop: Loop) -> list[Pane]:
+    """Panes that were told under a revision that only a rewind gives."""
+    return [pane for pane in told(loop) if pane.revision >= REVISIONS_A_REWIND]
+
+
+def driftloop(loop: Loop, *arguments: str) -> tuple[int, str]:
+    """(exit code, what it said) of a command of ours."""
+    done = subprocess.run(
+        [sys.executable, "-m", "driftloop.console", *arguments],
+        env=loop.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.kafka
+def test_our_command_reads_everything_again(loop: Loop) -> None:
+    code, said = driftloop(loop, "rewind", "observer", "--to", "earliest", "--yes")
+    assert code == 2
+    assert f"1 member(s) of group {loop.settings.group('observer')} are at work: " in said
+    assert set(loop.stop().values()) == {0}
+    read = read_by(loop)
+    before = {(p.model, p.role, p.pane_start, p.partition) for p in told(loop)}
+    code, said = driftloop(loop, "rewind", "observer", "--to", "earliest", "--yes")
+    assert code == 0, said
+    assert f"observer: {read:,} offsets are read again; what was told of the time from the beginning on" in said
+    assert said.count("everything is told anew") == loop.settings.partitions
+    expect_as_if_nothing_had_been(loop)
+    again = {(p.model, p.role, p.pane_start, p.partition) for p in rebuilt(loop)}
+    assert again >= before
+
+
+@pytest.mark.kafka
+def test_our_command_from_a_time_on_with_workers_at_work(loop: Loop) -> None:
+    since = WORLD.live_from + DAY
+    moment = datetime.fromtimestamp(since, UTC).isoformat()
+    code, said = driftloop(loop, "rewind", "observer", "--to", moment, "--yes", "--force")
+    assert code == 0, said
+    publish(loop.settings, [], halves()[0][-1][0] + 1)  # something to write
+    observer = loop.processes.pop("observer")
+    assert observer.wait(60) == Exit.FENCED
+    loop.kill("judge")
+    expect_as_if_nothing_had_been(loop)
+    assert min(pane.pane_start for pane in rebuilt(loop)) == since
+
+
+@pytest.mark.kafka
+def test_deleted_group_offsets_change_nothing_and_what_is_skipped_is_counted(loop: Loop) -> None:
+    assert set(loop.stop().values()) == {0}
+    settings, group = loop.settings, loop.settings.group("observer")
+    consumer_groups(settings, "--group", group, "--delete")
+    ahead = [(WORLD.end + 90 * DAY, False, loan) for loan in WORLD.loans[:40]]  # in their place nobody wants them
+    publish(settings, ahead)
+    position = {s["topic"]: s for p in services(loop)["observer"]["partitions"][:1] for s in p["sources"]}
+    topic = settings.topic("predictions")
+    skipped = position[topic]["end_offset"] - position[topic]["next_offset"]
+    assert skipped > 0
+    for where in ("predictions", "ground-truth"):
+        consumer_groups(
+            settings,
+            "--group",
+            group,
+            "--reset-offsets",
+            "--to-latest",
+            "--topic",
+            settings.topic(where),
+            "--execute",
+        )
+    expect_as_if_nothing_had_been(loop)
+    assert f"{topic}[0]: set ahead from offset" in (loop.logs / "observer.log").read_text()
+    sources = services(loop)["observer"]["partitions"][0]["sources"]
+    assert {s["topic"]: s["skipped"] for s in sources}[topic] == skipped
+
+
+@pytest.mark.kafka
+def test_the_tools_reset_is_obeyed(loop: Loop) -> None:
+    assert set(loop.stop().values()) == {0}
+    settings = loop.settings
+    group = settings.group("observer")
+    consumer_groups(settings, "--group", group, "--reset-offsets", "--shift-by", "-60", "--all-topics", "--execute")
+    stood = {p["partition"]: p for p in services(loop)["observer"]["partitions"]}
+    expect_as_if_nothing_had_been(loop)
+    log = (loop.logs / "observer.log").read_text()
+    topic = settings.topic("predictions")
+    for number, partition in stood.items():
+        source = next(s for s in partition["sources"] if s["topic"] == topic)
+        position = max(0, source["next_offset"] - 60)
+        assert (
+            f"as an operator has set the group's offsets: {topic}[{number}]: set back from offset "
+            f"{source['next_offset']} to {position}" in log
+        )
+    again = rebuilt(loop)
+    assert {pane.partition for pane in again} == set(range(settings.partitions))
+    assert min(pane.pane_start for pane in again) > WORLD.live_from  # earlier ones stay as they were told
+    assert follows(loop)
