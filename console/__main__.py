@@ -181,6 +181,8 @@ def retrain(
 @app.command()
 def observer(workers: Workers = None, while_stdin: WhileStdin = False) -> None:
     """Run the observer here: joins predictions with ground truth and folds them into panes."""
+    # Its products of matrices (embeddings) are small: more threads only burn processors that others need.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from driftloop.streams.observer.worker import main as run
 
     _work("observer", run, workers, while_stdin)

@@ -40,16 +40,18 @@ def apply_monitor(settings: Settings, file: Path) -> AppliedMonitor:
 def keep_bins(written: MonitorSpecification, live: MonitorSpecification) -> MonitorSpecification:
     """Bins that `reference build` has found stay, where the file names none for a feature of the same kind."""
     own = {f.name: f for f in written.features}
-    edges, categories = {}, {}
+    edges, categories, bases = {}, {}, {}
     for feature in live.features:
         mine = own.get(feature.name)
-        if mine is None or mine.kind != feature.kind:
+        if mine is None or (mine.kind, mine.width) != (feature.kind, feature.width):
             continue
+        if feature.basis is not None:
+            bases[feature.name] = feature.basis
         if feature.edges is not None and mine.edges is None:
             edges[feature.name] = feature.edges
         if feature.categories is not None and mine.categories is None:
             categories[feature.name] = feature.categories
-    return written.with_bins(edges, categories, keep_segments(written, live))
+    return written.with_bins(edges, categories, keep_segments(written, live), bases=bases)
 
 
 def keep_segments(written: MonitorSpecification, live: MonitorSpecification) -> dict[str, tuple[Combination, ...]]:

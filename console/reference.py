@@ -91,6 +91,10 @@ def describe(before: MonitorSpecification, after: MonitorSpecification, baseline
         yield f"{after.model}: specification {after.spec} is live now, with bins of {new} features"
     if baselines.loss_mean is None:
         yield "no truth is known for them: performance has no baseline until the reference is built again"
+    for s in after.segments:
+        if s not in before.segments:
+            yield f"{after.model}: segments of {s.name}: {s.other} combinations, the rest is one more"
     empty = [f.name for f in after.numeric if not np.any(baselines.features[f.name][: f.bins - 1])]
+    empty += [f.name for f in after.embeddings if f.basis is None]
     if empty:
         yield f"never there: {', '.join(empty)}; is the name the one the app sends?"

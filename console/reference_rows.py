@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from driftloop.retrainer.dataset import ranges_of
-from driftloop.retrainer.joining import Columns, Half, TailNumbers
+from driftloop.retrainer.joining import Columns, Half, TailNumbers, embedded
 from driftloop.schemas.events import OffsetRange
 from driftloop.schemas.specification import label_code
 from driftloop.schemas.tails import Tail
@@ -91,6 +91,7 @@ class ReferenceColumns(Columns):
         columns = {f.name: rows["numeric"][:, j] for j, f in enumerate(specification.numeric)}
         for j, feature in enumerate(specification.categorical):
             columns[feature.name] = texts([tail.categories[j] for tail in tails])[rows["tail"]]
+        columns |= embedded(specification, rows)
         predicted = np.array([label_code(tail.predicted, specification.classes) for tail in tails], np.int8)
         known = rows["truth_offsets"] != NO_OFFSET
         offsets = [

@@ -22,7 +22,8 @@ Array = npt.NDArray[Any]
 class Dataset:
     """What a trainer is given; every array has one entry a row, in the order of event time.
 
-    ``columns``: feature name -> float64 (NaN = missing) or object (str | None). ``labels``: int8, 1 = classes[1].
+    ``columns``: feature name -> float64 (NaN = missing) or object (str | None); of an embedding float32[n, width], a
+    row of NaN where it is missing. ``labels``: int8, 1 = classes[1].
     ``event_time`` of the prediction, ``known_at`` of its truth. ``score`` and ``version``: what was predicted, and by
     which version of the model (``version`` indexes ``versions``).
     """
@@ -134,7 +135,7 @@ def sha256_of(dataset: Dataset) -> str:
 
 def _add(digest: Any, name: str, column: Array) -> None:
     kind = "text" if column.dtype == object else column.dtype.kind
-    digest.update(f"{name}\n{kind} {len(column)}\n".encode())
+    digest.update(f"{name}\n{kind} {'x'.join(map(str, column.shape))}\n".encode())
     digest.update(_text_bytes(column) if kind == "text" else _number_bytes(column))
 
 

@@ -78,8 +78,12 @@ class Columns:
         for part in found.columns:
             if part.model == self._specification.model:
                 half.tables.append((part.tails, part.tail))
+                vectors = {"vectors": part.vectors} if self._specification.embeddings else {}
                 half.append(
-                    **_common(records, part.rows, part.event_time, before), score=part.score, numeric=part.numeric
+                    **_common(records, part.rows, part.event_time, before),
+                    score=part.score,
+                    numeric=part.numeric,
+                    **vectors,
                 )
 
     def _truths(self, half: Half, records: Records) -> None:
@@ -137,6 +141,7 @@ class Columns:
             "score": made["score"][p],
             "numeric": made["numeric"][p],
             "tail": tail[p],
+            **({"vectors": made["vectors"][p]} if self._specification.embeddings else {}),
         }
 
     def _dataset(self, parts: list[dict[str, Array]], tails: list[Tail]) -> tuple[Dataset, Origin]:
@@ -149,10 +154,11 @@ class Columns:
             f.name: _objects([t.categories[j] for t in tails])[tail]
             for j, f in enumerate(self._specification.categorical)
         }
+        known = numeric | texts | embedded(self._specification, whole)
         versions = tuple(dict.fromkeys(t.version for t in tails))
         version = np.array([versions.index(t.version) for t in tails], np.int32)
         dataset = Dataset(
-            {f.name: numeric.get(f.name, texts.get(f.name)) for f in self._specification.features},  # type: ignore[misc]
+            {f.name: known[f.name] for f in self._specification.features},
             whole["labels"],
             whole["event_time"],
             whole["known_at"],
@@ -175,7 +181,16 @@ class Columns:
             "score": floats,
             "numeric": np.empty((0, len(self._specification.numeric))),
             "tail": whole,
+            "vectors": np.empty((0, sum(f.width for f in self._specification.embeddings)), np.float32),
         }
+
+
+def embedded(specification: MonitorSpecification, rows: dict[str, Array]) -> dict[str, Array]:
+    """The embeddings among the rows by name, f4[n, width] each."""
+    ends = np.cumsum([f.width for f in specification.embeddings]).tolist()
+    return {
+        f.name: rows["vectors"][:, end - f.width : end] for f, end in zip(specification.embeddings, ends, strict=True)
+    }
 
 
 class TailNumbers:

@@ -54,8 +54,8 @@ def train(dataset: Dataset, seed: int) -> RiverPredictor:
     """Deterministic in dataset and seed; the seed shuffles."""
     from river import linear_model, optim, preprocessing
 
-    numeric = tuple(name for name, column in dataset.columns.items() if column.dtype != object)
-    categorical = tuple(name for name in dataset.columns if name not in numeric)
+    numeric = tuple(name for name, column in dataset.columns.items() if column.dtype != object and column.ndim == 1)
+    categorical = tuple(name for name, column in dataset.columns.items() if column.dtype == object)
     classifier = linear_model.LogisticRegression(optimizer=optim.SGD(LEARNING_RATE))
     model = RiverPredictor(preprocessing.StandardScaler(), classifier, numeric, categorical)
     rows = list(rows_of(dataset.columns, numeric, categorical))

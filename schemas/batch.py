@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from driftloop.schemas.outcome import label_number
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.tails import Tails, TruthTail
+from driftloop.schemas.vectors import NO_VECTOR
 from numpy.typing import NDArray
 
 EARLIEST_EVENT_TIME = 946_684_800.0
@@ -42,7 +43,8 @@ class PredictionColumns:
 
     ``rows`` int64[n]: positions in the batch. ``event_time``, ``score`` f8[n] (of a multiclass model ``score`` is
     f8[n, K], a column a class). ``numeric`` f8[n, F] in the order of ``spec.numeric``, NaN: missing. ``tail``
-    int32[n] points into ``tails``, which other batches share.
+    int32[n] points into ``tails``, which other batches share. ``vectors`` f4[n, W]: the embeddings of
+    ``spec.embeddings`` side by side; all of one NaN: missing.
     """
 
     model: str
@@ -53,6 +55,7 @@ class PredictionColumns:
     numeric: NDArray[np.float64]
     tail: NDArray[np.int32]
     tails: Tails
+    vectors: NDArray[np.float32] = field(default_factory=lambda: NO_VECTOR)
 
     def category_codes(self) -> NDArray[np.int64]:
         """int64[n, C] in the order of ``spec.categorical`` (Tails.category_codes)."""

@@ -45,6 +45,7 @@ class _Part(NamedTuple):
     score: NDArray[np.float64]
     numeric: NDArray[np.float64]
     tail: NDArray[np.int32]
+    vectors: NDArray[np.float32]
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> _Part:
         return _Part(*[column[which] for column in self])  # type: ignore[arg-type]
@@ -74,7 +75,8 @@ def read_predictions(
     for model, found in sorted(parts.items()):
         whole = _merged(found)
         if len(whole.rows):
-            columns.append(PredictionColumns(model, layouts.specifications[model], *whole, layouts.tails(model)))
+            own = (layouts.tails(model), whole.vectors)
+            columns.append(PredictionColumns(model, layouts.specifications[model], *whole[:-1], *own))
     return Predictions(columns, *reading.ledger())
 
 
@@ -85,9 +87,10 @@ def _uniform(reading: Reading, layouts: Layouts) -> list[tuple[PredictionReader,
     except BadRecord:
         return []
     block = doubles(reading.values, reader.header, reader.width) if reader.fast else None
-    if block is None:
+    vectors = None if block is None else reader.read_vectors(reading.values)
+    if block is None or vectors is None:
         return []
-    return [(reader, _fast_part(reading, reader, range(len(reading.values)), reading.values, block))]
+    return [(reader, _fast_part(reading, reader, range(len(reading.values)), reading.values, block, vectors))]
 
 
 def _by_schema(reading: Reading, layouts: Layouts, fast: bool) -> list[tuple[PredictionReader, _Part]]:
@@ -123,17 +126,21 @@ def _no_predictions(reading: Reading, rows: Sequence[int], fault: BadRecord) -> 
 
 def _group(reading: Reading, reader: PredictionReader, rows: Sequence[int]) -> _Part:
     """Rows of one schema; those that end within the fixed part are refused."""
-    least = len(reader.header) + 8 * reader.width
-    rows, values = reading.long_enough(rows, least, reader.writer.name)
-    block = doubles(values, reader.header, reader.width)
-    assert block is not None, "every row has this header and is long enough"
-    return _fast_part(reading, reader, rows, values, block)
+    rows, values = reading.long_enough(rows, reader.fixed_bytes, reader.writer.name)
+    block, vectors = doubles(values, reader.header, reader.width), reader.read_vectors(values)
+    assert block is not None and vectors is not None, "every row has this header and is long enough"
+    return _fast_part(reading, reader, rows, values, block, vectors)
 
 
 def _fast_part(
-    reading: Reading, reader: PredictionReader, rows: Sequence[int], values: Values, block: NDArray[np.float64]
+    reading: Reading,
+    reader: PredictionReader,
+    rows: Sequence[int],
+    values: Values,
+    block: NDArray[np.float64],
+    vectors: NDArray[np.float32],
 ) -> _Part:
-    start = len(reader.header) + 8 * reader.width
+    start = reader.fixed_bytes
     tails = [value[start:] for value in values]  # type: ignore[index]
     memo = reader.table.memo(reader.header)
     found: list[int | None] = list(map(memo.get, tails))
@@ -142,7 +149,7 @@ def _fast_part(
     except TypeError:  # a None: some tails are new
         every = zip(rows, tails, found, strict=True)
         tail = np.array([_new_tail(reading, reader, memo, *row) for row in every], dtype=np.int32)
-    return _Part(row_numbers(rows), *reader.split(block), tail)
+    return _Part(row_numbers(rows), *reader.split(block), tail, vectors)
 
 
 def _new_tail(
@@ -171,13 +178,14 @@ def _slow(reading: Reading, reader: PredictionReader, rows: Sequence[int]) -> _P
             kept.append(row)
         except BadRecord as fault:
             reading.refuse(row, fault)
-    times, scores, numeric, tails = zip(*found, strict=True) if found else ((), (), (), ())
+    times, scores, numeric, tails, vectors = zip(*found, strict=True) if found else ((), (), (), (), ())
     return _Part(
         np.array(kept, dtype=np.int64),
         np.array(times, dtype=np.float64),
         _scores(reader.spec, scores),
         np.array(numeric, dtype=np.float64).reshape(len(kept), len(reader.spec.numeric)),
         np.array(tails, dtype=np.int32),
+        np.array(vectors, dtype=np.float32).reshape(len(kept), reader.vectors.width),
     )
 
 

@@ -1,13 +1,14 @@
 """From the framing at the front of a prediction to the way its fields are found: one ``PredictionReader`` a schema.
 
 A schema is read the fast way if its leading doubles hold event_time, the scores and every numeric feature that it has
-at all; any other goes through fastavro, record by record. Both end in the same columns.
+at all, and the fixed fields behind them every embedding; any other goes through fastavro, record by record. Both end
+in the same columns.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from driftloop.schemas.outcome import truth_code
 from driftloop.schemas.prediction import NAMESPACE, ROLES, layout, record_name
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.tails import Tail, Tails, TailTable, TruthTable, TruthTail
+from driftloop.schemas.vectors import NO_VECTOR, VectorBlock, Vectors, vector_of
 from driftloop.schemas.wire import Framing, Schema, parse, read_body
 from numpy.typing import NDArray
 
@@ -36,10 +38,13 @@ class PredictionReader:
         names = {f["name"] for f in fields}
         known = [f.field for f in spec.numeric if f.field in names]
         self.width = len(leading)
+        self.vectors = VectorBlock(spec.embeddings, fields[self.width :])
+        self.fixed_bytes = len(header) + 8 * self.width + self.vectors.bytes
+        vectors = {f.field for f in spec.embeddings} & names
         scores = [name for name in spec.score_fields if name in names or spec.task != "multiclass"]
-        self.fast = {"event_time", *scores, *known} <= set(leading)
+        self.fast = {"event_time", *scores, *known} <= set(leading) and vectors == self.vectors.names
         if self.fast:
-            self._tail_schema = parse(writer.definition | {"fields": fields[self.width :]})
+            self._tail_schema = parse(writer.definition | {"fields": fields[self.width + self.vectors.fields :]})
             self._time = leading.index("event_time")
             self._scores = [leading.index(name) if name in leading else -1 for name in spec.score_fields]
             self._columns = [leading.index(f.field) if f.field in leading else -1 for f in spec.numeric]
@@ -67,18 +72,26 @@ class PredictionReader:
         found[:, np.array(self._scores) < 0] = 0.0
         return found
 
+    def read_vectors(self, values: Sequence[bytes | None]) -> Vectors | None:
+        """f4[n, W] of the embeddings; None: a value ends within them."""
+        return self.vectors.read(values, len(self.header) + 8 * self.width)
+
     def read_tail(self, data: bytes) -> int:
         """Index of this tail in ``table.tails``. Errors: BadRecord."""
         return self.table.add(self._tail(read_body(self._tail_schema, data, 0)))
 
-    def read_slowly(self, data: bytes) -> tuple[float, list[float], list[float], int]:
-        """(event_time, scores, numeric, index of the tail) of a whole record through fastavro. Errors: BadRecord."""
+    def read_slowly(self, data: bytes) -> tuple[float, list[float], list[float], int, Vectors]:
+        """(event_time, scores, numeric, index of the tail, embeddings) of a whole record through fastavro.
+
+        Errors: BadRecord."""
         record = read_body(self.writer, data, len(self.header))
         tail = self.table.add(self._tail(record))
         numeric = [_number(record, f.field) for f in self.spec.numeric]
         absent = 0.0 if self.spec.task == "multiclass" else math.nan
         scores = [_number(record, name) if name in record else absent for name in self.spec.score_fields]
-        return _number(record, "event_time"), scores, numeric, tail
+        vectors = [vector_of(f, record) for f in self.spec.embeddings]
+        whole = np.concatenate(vectors) if vectors else NO_VECTOR
+        return _number(record, "event_time"), scores, numeric, tail, whole
 
     def _tail(self, record: Mapping[str, Any]) -> Tail:
         model = record.get("model")

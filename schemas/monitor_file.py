@@ -7,6 +7,7 @@ classes = ["repaid", "default"]      # the score is the probability of the secon
 amount = "numeric"
 grade = { kind = "categorical", categories = ["A", "B", "C"] }
 region = "categorical"
+text = { kind = "embedding", width = 384 }
 
 [segments]                           # what is also told apart; the most frequent 64 combinations of each
 region = ["region"]
@@ -36,6 +37,7 @@ from driftloop.schemas.monitor_task import check_retraining, read_scales, read_t
 from driftloop.schemas.segments_file import compile_segments
 from driftloop.schemas.specification import Feature, MonitorSpecification, RetrainPolicy
 from driftloop.schemas.toml_reader import Table, read_toml
+from driftloop.schemas.vectors import EMBEDDINGS_MOST, WIDTH_MOST
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _TRAINER = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -43,6 +45,8 @@ _BUDGET = re.compile(r"\s*(\d+(?:\.\d+)?) per (hour|day|week|month|year)\s*")
 _PERIODS = {"hour": 3_600.0, "day": 86_400.0, "week": 604_800.0, "month": 2_629_746.0, "year": 31_556_952.0}
 """A month and a year are means of the Gregorian calendar."""
 FEATURES_MOST = 1_000
+EMBEDDING_NAME_MOST = 50
+"""It stands 280 times in every pane."""
 
 
 def compile_monitor(text: str, place: str) -> MonitorSpecification:
@@ -85,6 +89,8 @@ def _features(table: Table) -> tuple[Feature, ...]:
     if not 0 < len(found) <= FEATURES_MOST:
         example = f'amount = "numeric"   (1 to {FEATURES_MOST} features)'
         table.refuse("", f"has {len(found)} features", example)
+    if sum(f.kind == "embedding" for f in found.values()) > EMBEDDINGS_MOST:
+        table.refuse("", f"has more than {EMBEDDINGS_MOST} embeddings", 'text = { kind = "embedding", width = 384 }')
     return tuple(found.values())
 
 
@@ -93,11 +99,20 @@ def _feature(table: Table, name: str) -> Feature:
         table.refuse(name, "is no name for a feature: 1 to 200 characters", 'amount = "numeric"')
     field = "f_" + re.sub(r"[^A-Za-z0-9_]", "_", name)
     if isinstance(table.get(name, ..., ""), str):
+        if table.get(name, ..., "") == "embedding":
+            table.refuse(name, "is an embedding without a width", f'{name} = {{ kind = "embedding", width = 384 }}')
         kind = table.one_of(name, ..., ("numeric", "categorical"), f'{name} = "numeric"')
         return Feature(name, field, cast(Literal["numeric", "categorical"], kind))
     own = table.table(name, f'{name} = "numeric"')
-    kind = own.one_of("kind", ..., ("numeric", "categorical"), 'kind = "numeric"')
-    if kind == "numeric":
+    kind = own.one_of("kind", ..., ("numeric", "categorical", "embedding"), 'kind = "numeric"')
+    if kind == "embedding":
+        width = own.whole("width", ..., 2, WIDTH_MOST, "width = 384")
+        if len(name) > EMBEDDING_NAME_MOST:
+            table.refuse(
+                name, f"is an embedding: its name has at most {EMBEDDING_NAME_MOST} characters", "text = ..."
+            )
+        feature = Feature(name, f"{field}_{width}", "embedding", width=width)
+    elif kind == "numeric":
         feature = Feature(name, field, "numeric", edges=_edges(own))
     else:
         told = own.get("categories", None, "")

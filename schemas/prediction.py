@@ -1,6 +1,7 @@
 """A prediction's wire form, generated from the model's specification: fixed-width fields first, then the tail.
 
-    event_time double | score double | one double a numeric feature | model, version, role, predicted, categories
+    event_time double | score double | one double a numeric feature | float32 of embeddings (vectors.py)
+    | model, version, role, predicted, categories
 
 A multiclass model has one score a class in place of ``score`` (outcome.py names them).
 
@@ -24,6 +25,7 @@ from driftloop.schemas.codec import PLAIN
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.outcome import check_scores
 from driftloop.schemas.specification import MonitorSpecification
+from driftloop.schemas.vectors import vector_bytes, vector_field
 from driftloop.schemas.wire import Framing, Schema, parse, write_body
 
 NAMESPACE = "driftloop.predictions"
@@ -63,7 +65,8 @@ class PredictionLayout:
     def dtype(self) -> np.dtype[np.void]:
         """One row of the fixed part."""
         names = ("event_time", *self.spec.score_fields, *(f.field for f in self.spec.numeric))
-        return np.dtype([(name, "<f8") for name in names])
+        doubles = [(name, "<f8") for name in names]
+        return np.dtype([*doubles, *((f.field, "<f4", (f.width,)) for f in self.spec.embeddings)])
 
     @property
     def prefix_bytes(self) -> int:
@@ -72,7 +75,7 @@ class PredictionLayout:
 
     @cached_property
     def pack(self) -> Any:
-        """Packs the fixed part: event_time, scores, numeric features."""
+        """Packs the doubles of the fixed part: event_time, scores, numeric features."""
         return struct.Struct(f"<{1 + len(self.spec.score_fields) + len(self.spec.numeric)}d").pack
 
 
@@ -98,6 +101,7 @@ def layout(spec: MonitorSpecification) -> PredictionLayout:
             _field(f.field, "double", f"Feature {f.name!r}, numeric; NaN: missing.", default=0.0)
             for f in spec.numeric
         ),
+        *map(vector_field, spec.embeddings),
     ]
     tail = [
         _field("model", "string", "Model id."),
@@ -148,12 +152,12 @@ def encode_prediction(
     ``score``: of a multiclass model one a class, in their order.
 
     Errors: BadRecord ``event-time-not-a-number``, ``score-not-a-probability``, ``unknown-role``, ``unknown-feature``,
-    ``wrong-type``: what the observer would have to refuse is refused here.
+    ``wrong-type``, ``wrong-width``, ``vector-not-finite``: what the observer would have to refuse is refused here.
     """
     spec = layout.spec
     numbers = [features.get(f.name) for f in spec.numeric]
     categories = [features.get(f.name) for f in spec.categorical]
-    if len(features) != len(numbers) + len(categories) or None in numbers or None in categories:
+    if len(features) != len(spec.features) or None in numbers or None in categories:
         numbers = _with_gaps(spec, features, numbers)
     scores = score if spec.task == "multiclass" else (score,)
     try:
@@ -166,6 +170,8 @@ def encode_prediction(
         check_scores(spec.task, spec.classes, score)
     elif not 0.0 <= score <= 1.0:  # type: ignore[operator]
         raise BadRecord("score-not-a-probability", f"score is {score!r}", f"the probability of {spec.classes[1]!r}")
+    for f in spec.embeddings:
+        fixed += vector_bytes(f, features.get(f.name))
     return framing.header(layout.record) + fixed + _tail(layout, (version, role, predicted, *categories))
 
 

@@ -11,7 +11,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,7 @@ from driftloop.schemas.bins import LOSS_BINS, SCORE_BINS, log_loss, loss_codes, 
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import OffsetRange
+from driftloop.schemas.reference_vectors import count_vectors, learn_bases
 from driftloop.schemas.segments import learned
 from driftloop.schemas.specification import CATEGORIES_MOST, Feature, MonitorSpecification, numeric_codes
 from numpy.typing import NDArray
@@ -39,7 +40,8 @@ class Baselines:
 
     ``features``: counts by feature name. ``score``: counts of 64 bins; ``score_by_label`` the same of labelled rows,
     by code. ``loss``: counts of 512 bins of the log loss. ``loss_mean``, ``error_rate`` over labelled rows with their
-    90 % upper bounds, None without any. Times in seconds, first and last event.
+    90 % upper bounds, None without any. Times in seconds, first and last event. ``sums``: of embeddings
+    (projection.py), over all rows that have one.
     """
 
     model: str
@@ -58,6 +60,7 @@ class Baselines:
     error_upper: float | None
     class_shares: tuple[float, float] | None
     offsets: tuple[OffsetRange, ...] = ()
+    sums: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def reference(self) -> str:
@@ -69,8 +72,9 @@ class Baselines:
         return self.model == spec.model and self.bins == spec.bins_hash
 
     def to_json(self) -> str:
-        """Canonical JSON."""
-        return canonical_json(asdict(self) | {"features": dict(self.features)})
+        """Canonical JSON; without embeddings there are no sums in it."""
+        told = asdict(self) | {"features": dict(self.features), "sums": dict(self.sums)}
+        return canonical_json(told if self.sums else {k: v for k, v in told.items() if k != "sums"})
 
     @classmethod
     def from_json(cls, text: str) -> Baselines:
@@ -100,14 +104,16 @@ def build_reference(
 ) -> tuple[MonitorSpecification, Baselines]:
     """(specification with bins, baselines) from n rows. Bins that the specification has already are kept.
 
-    ``columns`` by feature name: f8[n] with NaN, or object[n] of str | None. ``labels`` and ``predicted`` int[n]:
-    index of the class, anything else: not known. Errors: ConfigError where there are no rows.
+    ``columns`` by feature name: f8[n] with NaN, object[n] of str | None, f4[n, width] of an embedding. ``labels`` and
+    ``predicted`` int[n]: index of the class, anything else: not known. Errors: ConfigError where there are no rows.
     """
     if len(event_time) == 0:
         raise ConfigError(f"a reference of {spec.model} needs rows, and there are none", "name a range that has some")
     edges = {f.name: numeric_edges(columns[f.name]) for f in spec.numeric if f.edges is None}
     categories = {f.name: top_categories(columns[f.name]) for f in spec.categorical if f.categories is None}
-    spec = spec.with_bins(edges, categories, learned(spec.segments, columns))
+    norms, bases = learn_bases(spec, columns, numeric_edges)
+    spec = spec.with_bins(edges | norms, categories, learned(spec.segments, columns), bases=bases)
+    vector_counts, vector_sums = count_vectors(spec, columns)
     labelled = (labels == 0) | (labels == 1)
     label, labelled_score = labels[labelled], score[labelled]
     loss = log_loss(labelled_score, label)
@@ -125,7 +131,7 @@ def build_reference(
         len(label),
         float(event_time.min()),
         float(event_time.max()),
-        _feature_counts(spec, columns),
+        _feature_counts(spec, columns) | vector_counts,
         _counts(score_codes(score), SCORE_BINS),
         (by_label[0], by_label[1]),
         _counts(loss_codes(loss), LOSS_BINS),
@@ -135,6 +141,7 @@ def build_reference(
         error_upper,
         (1.0 - ones, ones) if len(label) else None,
         tuple(offsets),
+        vector_sums,
     )
 
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+from driftloop.schemas.basis import Basis
 from driftloop.schemas.bins import delay_edges
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.coder import Coder
@@ -27,7 +28,7 @@ DAY_SECONDS = 86_400.0
 _SCALES_EDGES = ("prediction_edges", "label_edges")
 CATEGORIES_MOST = 64
 """A reference keeps the most frequent ones; the rest is "other"."""
-_SILENT_WHEN_DEFAULT = ("segments", "scales", "value_most")
+_SILENT_WHEN_DEFAULT = ("segments", "scales", "value_most", "width", "basis")
 """Fields that came after the first release. They stand in the JSON only where they say something, so that a
 specification that does not use them keeps its name."""
 
@@ -37,21 +38,25 @@ class Feature:
     """One input of the model. ``field`` is its name on the wire.
 
     ``edges`` (numeric) and ``categories`` are None until a reference has been built or the file has told them.
+    An embedding has ``width`` numbers; its ``edges`` are those of its norm, ``basis`` what it is projected on.
     """
 
     name: str
     field: str
-    kind: Literal["numeric", "categorical"]
+    kind: Literal["numeric", "categorical", "embedding"]
     edges: tuple[float, ...] | None = None
     categories: tuple[str, ...] | None = None
+    width: int = 0
+    basis: Basis | None = None
 
     @property
     def bins(self) -> int:
         """Bins of its histogram; 0 while the bins are not known.
 
-        numeric: len(edges) + 1, then one for missing. categorical: len(categories), other or unseen, missing.
+        numeric (of an embedding: its norm): len(edges) + 1, then one for missing.
+        categorical: len(categories), other or unseen, missing.
         """
-        known = self.edges if self.kind == "numeric" else self.categories
+        known = self.categories if self.kind == "categorical" else self.edges
         return 0 if known is None else len(known) + 2
 
 
@@ -123,6 +128,11 @@ class MonitorSpecification:
         return tuple(f for f in self.features if f.kind == "categorical")
 
     @cached_property
+    def embeddings(self) -> tuple[Feature, ...]:
+        """The embeddings, in the order of their columns."""
+        return tuple(f for f in self.features if f.kind == "embedding")
+
+    @cached_property
     def score_fields(self) -> tuple[str, ...]:
         """Names of a prediction's scores on the wire."""
         return score_fields(self.task, self.classes)
@@ -134,13 +144,16 @@ class MonitorSpecification:
 
     @cached_property
     def has_bins(self) -> bool:
-        """Every feature's bins are known. Until then counts, missing values and scores are folded, no histograms."""
-        return all(f.bins for f in self.features)
+        """Every feature's bins are known, embeddings aside. Until then counts, missing values and scores are folded,
+        no histograms."""
+        return all(f.bins for f in self.features if f.kind != "embedding")
 
     @cached_property
     def bins_hash(self) -> str:
         """16 hex digits over the features and their bins alone: what baselines must agree with."""
-        bins: list[Any] = [(f.name, f.kind, f.edges, f.categories) for f in self.features]
+        bins: list[Any] = [
+            (f.name, f.kind, f.edges, f.categories, *([asdict(f)] if f.width else [])) for f in self.features
+        ]
         if self.scales is not None:
             bins.append(asdict(self.scales))
         return hashlib.sha256(canonical_json(bins).encode()).hexdigest()[:16]
@@ -157,13 +170,15 @@ class MonitorSpecification:
         categories: Mapping[str, Sequence[str]],
         segments: Mapping[str, Sequence[Combination]] | None = None,
         scales: Scales | None = None,
+        bases: Mapping[str, Basis] | None = None,
     ) -> MonitorSpecification:
-        """The same with bin edges and categories by feature name, and combinations by segmentation; what is not
-        named keeps what it has."""
+        """The same with bin edges, categories and bases by feature name, and combinations by segmentation; what is
+        not named keeps what it has."""
         found = []
         for f in self.features:
-            if f.kind == "numeric" and f.name in edges:
-                found.append(replace(f, edges=tuple(float(e) for e in edges[f.name])))
+            if f.kind != "categorical" and f.name in edges:
+                basis = (bases or {}).get(f.name, f.basis)
+                found.append(replace(f, edges=tuple(float(e) for e in edges[f.name]), basis=basis))
             elif f.kind == "categorical" and f.name in categories:
                 found.append(replace(f, categories=tuple(categories[f.name])))
             else:
@@ -175,6 +190,9 @@ class MonitorSpecification:
     def to_json(self) -> str:
         """Canonical JSON: the same specification gives the same text."""
         told = asdict(self)
+        told["features"] = [
+            {k: v for k, v in f.items() if v or k not in _SILENT_WHEN_DEFAULT} for f in told["features"]
+        ]
         return canonical_json({k: v for k, v in told.items() if v or k not in _SILENT_WHEN_DEFAULT})
 
     @classmethod
@@ -213,6 +231,7 @@ def _feature(found: dict[str, Any]) -> Feature:
         | {
             "edges": None if edges is None else tuple(float(e) for e in edges),
             "categories": None if categories is None else tuple(categories),
+            "basis": Basis.from_json(found["basis"]) if found.get("basis") else None,
         }
     )
 

@@ -63,7 +63,7 @@ def with_evidence(
 
 def _measured(feature: Feature, counts: Counts, reference: Sequence[int]) -> FeatureDrift:
     n = int(counts.sum())
-    numeric = feature.kind == "numeric"
+    numeric = feature.kind != "categorical"  # of an embedding it is the norm that is counted
     return FeatureDrift(
         feature=feature.name,
         kind=feature.kind,

@@ -15,6 +15,7 @@ import numpy as np
 from driftloop.schemas.batch import PredictionColumns, TruthColumns
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.observer.counters import CHALLENGER, Counters
+from driftloop.streams.observer.embeddings import EmbeddingSketch
 from driftloop.streams.observer.index import Hashes, Slots
 from driftloop.streams.observer.join import (
     ACCEPTED,
@@ -63,6 +64,7 @@ class Gathered(NamedTuple):
     numeric: NDArray[np.float64]
     categories: NDArray[np.int64]
     segments: NDArray[np.uint8]
+    vectors: NDArray[np.float32]
 
 
 class Edition:
@@ -73,7 +75,8 @@ class Edition:
         self.clock = Clock.of(spec)
         self.task = task_of(spec)
         self.sketch = FeatureSketch(spec, self.task)
-        self.features = Panes("features", self.sketch.layout, 0, self.clock)
+        self.embeddings = EmbeddingSketch(spec, self.sketch.layout)
+        self.features = Panes("features", self.sketch.layout, len(self.embeddings.units), self.clock)
         layout, sums = self.task.layout, len(self.task.units)
         self.labels = Panes("labels", layout, sums, self.clock)
         self.segments = Segments(spec)
@@ -157,7 +160,8 @@ class ModelFold:
         before = where.greatest_before - self.clock.disorder_seconds
         batch = Predictions(where.ids, columns.event_time, before, where.offsets, seats)
         segments = self.edition.segments.codes(columns)
-        self._predictions.append(Gathered(batch, columns.score, predicted, columns.numeric, categories, segments))
+        rest = (columns.numeric, categories, segments, columns.vectors)
+        self._predictions.append(Gathered(batch, columns.score, predicted, *rest))
 
     def observed(self, columns: TruthColumns, where: Where) -> None:
         before = where.greatest_before - self.clock.disorder_seconds
@@ -232,7 +236,9 @@ class ModelFold:
         taken = self.join.predict(batch, payload)
         self._count(taken, batch, PREDICTIONS)
         columns = edition.sketch.columns(new.scores, new.predicted, new.numeric, new.categories)
-        segments = new.segments
+        segments, vectors = new.segments, new.vectors
+        if edition.embeddings:
+            columns = np.concatenate([columns, edition.embeddings.columns(vectors)], axis=1)
         if edition.segments:
             columns = np.concatenate([columns, edition.segments.others(segments, edition.sketch.layout)], axis=1)
         accepted = taken.verdicts == ACCEPTED
@@ -243,12 +249,13 @@ class ModelFold:
         if not accepted.all():
             times, before, seats, offsets = times[accepted], before[accepted], seats[accepted], offsets[accepted]
             columns, segments = columns[accepted], segments[accepted]
+            vectors = vectors[accepted] if edition.embeddings else vectors
         panes = self.clock.pane_of(times)
         instants = self.clock.ends_of(panes)
         due = self.clock.due(instants, before)
         place = Place(seats.astype(np.int64), np.full(len(times), -1), panes, instants, due)
         added = Added(columns, np.empty((len(times), 0), np.int64), offsets, None)
-        edition.features.fold(place, added)
+        edition.features.fold(place, added._replace(group_sums=edition.embeddings.group_sums(vectors)))
         if edition.segments:
             head = edition.sketch.head_columns(columns)
             edition.feature_segments.fold_each(place, added._replace(columns=head), segments)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from driftloop.schemas.specification import MonitorSpecification, feature_bins, numeric_codes
+from driftloop.streams.observer.embeddings import blocks_of
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class FeatureSketch:
                 ("predictions", 1, True),
                 *((name, width, False) for name, width in task.head),
                 *per_feature,
+                *blocks_of(spec),
                 *((f"segment_other:{s.name}", 1, True) for s in spec.segments if s.values is not None),
             ]
         )
@@ -73,6 +75,9 @@ class FeatureSketch:
             self._special[f"missing:{f.name}"] = (f"feature:{f.name}", feature_bins(f) - 1)
             if f.kind == "categorical":
                 self._special[f"unseen:{f.name}"] = (f"feature:{f.name}", feature_bins(f) - 2)
+        for f in spec.embeddings:
+            if f.bins:
+                self._special[f"missing:{f.name}"] = (f"feature:{f.name}", f.bins - 1)
 
     def columns(
         self, scores: NDArray[np.float64], predicted: Codes, numeric: NDArray[np.float64], categories: Codes

@@ -5,6 +5,7 @@ Adding a batch costs the same whether it falls into one pane or into hundreds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,8 @@ class Added(NamedTuple):
     predictions_offsets: NDArray[np.int64]
     truths_offsets: NDArray[np.int64] | None
     scattered: tuple[Codes, Codes] | None = None
+    group_sums: Callable[[Codes, int], Codes] | None = None
+    """(group of each row, groups) to int64[groups, K]: instead of ``sums``, where a row has very many."""
 
 
 class Table:
@@ -69,7 +72,9 @@ class Table:
             flat = (rows[which][:, None] * self.width + added.columns).ravel()
             np.add.at(self._counts.reshape(-1), flat, 1)
         at = rows[which]
-        if added.sums.shape[1]:
+        if added.group_sums is not None:
+            self._sums[rows] += added.group_sums(which, len(rows))
+        elif added.sums.shape[1]:
             flat = (at[:, None] * self._sums.shape[1] + np.arange(added.sums.shape[1])).ravel()
             np.add.at(self._sums.reshape(-1), flat, added.sums.ravel())
         if added.scattered is not None:

@@ -25,6 +25,8 @@ def pane_of(fold: ModelFold, told: Told, partition: int) -> Pane:
     sums: dict[str, float] = {}
     if kind == "features":
         counts |= edition.sketch.derived_counts(histograms)
+        if not segment:
+            sums = edition.embeddings.told(total.sums)
     else:
         counts["unlabelled"] = counts["pairs"] - counts.get("labelled", 0)
         sums = told_sums(edition.task.units, total.sums)

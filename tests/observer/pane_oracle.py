@@ -100,7 +100,7 @@ class PaneOracle:
             value = p.features.get(f.name)
             if value is None:
                 counts[f"missing:{f.name}"] += 1
-            if not self.spec.has_bins:
+            if not self.spec.has_bins or f.kind == "embedding":
                 continue
             if f.kind == "numeric":
                 code = len(f.edges) + 1 if value is None else bisect_right(f.edges, value)

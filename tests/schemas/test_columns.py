@@ -6,6 +6,7 @@ import math
 import struct
 import tracemalloc
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,16 @@ def monitor(model: str, numeric: str, categorical: str = "") -> MonitorSpecifica
 
 
 LOANS = monitor("loans", "amount income age", "grade region")
+TEXT, PICTURE = (Feature(name, f"f_{name}_{n}", "embedding", width=n) for name, n in (("text", 3), ("picture", 2)))
+LOANS = replace(LOANS, features=(TEXT, *LOANS.features, PICTURE))
 CLICKS = monitor("clicks", "", "page")
 MODELS = {"loans": LOANS, "clicks": CLICKS}
 CURRENT, CLICKS_LAYOUT = layout(LOANS), layout(CLICKS)
 OLDER = layout(monitor("loans", "amount age", "grade"))
 """What apps wrote before the monitor of loans got income and region."""
+OTHER_TEXT = replace(LOANS, features=(replace(TEXT, width=2, field="f_text_2"), PICTURE, *LOANS.features[1:-1]))
+OTHER_WIDTH = layout(OTHER_TEXT)
+"""What apps write once another encoder makes the texts' embeddings."""
 
 
 def nullable(schema: Mapping[str, Any]) -> Schema:
@@ -54,7 +60,7 @@ IDS = {1: schema_of(GroundTruth).definition}
 
 
 def fresh(**more: Any) -> Layouts:
-    schemas = {s.fingerprint: s.definition for s in (OLDER.record, FOREIGN)}
+    schemas = {s.fingerprint: s.definition for s in (OLDER.record, OTHER_WIDTH.record, FOREIGN)}
     return Layouts(MODELS, schemas, **({"schema_of_id": IDS.get} | more))
 
 
@@ -67,6 +73,7 @@ def seen(columns: PredictionColumns) -> dict[str, Any]:
         "numeric": [[None if math.isnan(x) else x for x in row] for row in columns.numeric.tolist()],
         "tails": [columns.tails[t] for t in columns.tail],
         "codes": columns.category_codes().tolist(),
+        "vectors": columns.vectors.astype("<f4").tobytes(),
     }
 
 
@@ -102,6 +109,15 @@ def same_truths(values: list[bytes | None], **more: Any) -> Truths:
 
 
 numbers = st.none() | st.floats(allow_nan=True)
+coordinates = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+def a_vector(width: int) -> st.SearchStrategy[Any]:
+    """As an app may have it."""
+    some = st.lists(coordinates, min_size=width, max_size=width)
+    return st.none() | some | some.map(tuple) | some.map(np.array) | some.map(lambda x: np.array(x, np.float32))
+
+
 texts = st.none() | st.sampled_from(["a", "b", "z", "", "é" * 700])
 times = st.floats(T0, T0 + 1e6)
 scores = st.floats(0.0, 1.0)
@@ -112,8 +128,9 @@ decisions = st.sampled_from([None, "no", "yes"])
 
 @st.composite
 def loans(draw: st.DrawFn, of: Any = None) -> bytes:
-    written = of or draw(st.sampled_from([CURRENT, OLDER]))
-    features = {f.name: draw(numbers if f.kind == "numeric" else texts) for f in written.spec.features}
+    written = of or draw(st.sampled_from([CURRENT, OLDER, OTHER_WIDTH]))
+    kinds = {"numeric": numbers, "categorical": texts}
+    features = {f.name: draw(a_vector(f.width) if f.width else kinds[f.kind]) for f in written.spec.features}
     return encode_prediction(
         written, draw(times), draw(scores), features, draw(versions), draw(roles), draw(decisions)
     )
@@ -124,6 +141,7 @@ def foreign(draw: st.DrawFn) -> bytes:
     record = {"event_time": draw(times), "score": draw(scores), "model": "loans", "model_version": draw(versions)}
     record |= {"role": draw(roles), "predicted": draw(decisions), "f_grade": draw(texts), "f_region": draw(texts)}
     record |= {"f_amount": draw(st.floats()), "f_income": draw(st.floats()), "f_age": draw(numbers), "host": "h"}
+    record |= {"f_text_3": draw(st.binary(min_size=12, max_size=12)), "f_picture_2": bytes(8)}
     return SINGLE_OBJECT + FOREIGN.fingerprint + write_body(FOREIGN, record)
 
 
@@ -221,6 +239,7 @@ def test_how_the_log_is_cut_into_batches_does_not_matter(batches: list[list[byte
 
 def prediction(event_time: float = T0, score: float = 0.25, grade: str | None = "a") -> bytes:
     features = {"amount": 1.0, "income": 2.0, "age": None, "grade": grade, "region": None}
+    features |= {"text": [1.0, 2.0, 3.0], "picture": None}
     return encode_prediction(CURRENT, event_time, score, features, "v1", predicted="no")
 
 
