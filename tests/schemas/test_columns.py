@@ -23,6 +23,8 @@ from driftloop.schemas.wire import CONFLUENT, SINGLE_OBJECT, Schema, parse, writ
 from hypothesis import given
 from hypothesis import strategies as st
 
+from .vector_examples import a_vector
+
 T0 = 1_357_034_400.0
 NOW_MS = 1_800_000_000_000
 
@@ -109,15 +111,6 @@ def same_truths(values: list[bytes | None], **more: Any) -> Truths:
 
 
 numbers = st.none() | st.floats(allow_nan=True)
-coordinates = st.floats(width=32, allow_nan=False, allow_infinity=False)
-
-
-def a_vector(width: int) -> st.SearchStrategy[Any]:
-    """As an app may have it."""
-    some = st.lists(coordinates, min_size=width, max_size=width)
-    return st.none() | some | some.map(tuple) | some.map(np.array) | some.map(lambda x: np.array(x, np.float32))
-
-
 texts = st.none() | st.sampled_from(["a", "b", "z", "", "é" * 700])
 times = st.floats(T0, T0 + 1e6)
 scores = st.floats(0.0, 1.0)
