@@ -19,6 +19,7 @@ QUIET = {"log_level": 0, "error_cb": lambda _error: None}
 """librdkafka prints to stderr otherwise; what matters comes back as an exception."""
 AWAY = {
     KafkaError._TRANSPORT,
+    KafkaError._DESTROY,
     KafkaError._TIMED_OUT,
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._WAIT_COORD,

@@ -146,6 +146,9 @@ class Writer:
         try:
             _retried(producer.abort_transaction)
         except KafkaException as error:
+            if error.args[0].code() == KafkaError.INVALID_TXN_STATE:
+                return  # the broker never heard of it: away for longer than a transaction may last. The fence would
+                # have been told before this, and the reload opens a new producer, which ends whatever there is.
             raise self._ended(error) from error
 
     def _ended(self, error: KafkaException) -> WriteEnded:

@@ -88,6 +88,12 @@ class Cluster:
             os.killpg(supervisor.pid, signal.SIGKILL)
             supervisor.wait(10)
 
+    def freeze(self, number: int) -> None:
+        """SIGSTOP: connections stay and nothing is answered, until ``kill``."""
+        supervisor = self._supervisors[number]
+        assert supervisor is not None
+        os.killpg(supervisor.pid, signal.SIGSTOP)
+
     def alive(self, number: int) -> bool:
         supervisor = self._supervisors[number]
         return supervisor is not None and supervisor.poll() is None
