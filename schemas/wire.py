@@ -142,6 +142,11 @@ class Framing:
         self._written: dict[bytes, bytes] = {}
         self._known: dict[bytes, Schema] = {}
 
+    @property
+    def has_registry(self) -> bool:
+        """Reading a record may ask a registry."""
+        return self._schema_of_id is not None
+
     def header(self, schema: Schema) -> bytes:
         """The bytes in front of a body written with ``schema``."""
         if self._id_of_schema is None:

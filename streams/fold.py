@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -68,10 +69,16 @@ class Output(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What one checkpoint writes. ``state``: record by key, None deletes it. ``outputs`` are in order."""
+    """What one checkpoint writes. ``state``: record by key, None deletes it. ``outputs`` are in order.
+
+    ``absorbed``: by full topic name, the last offset that the state accounts for, where that is not all that was
+    handed over. What lies behind it is only in memory: a successor is handed it again. If there is such, the fold is
+    asked to collect again soon, be there new records or not.
+    """
 
     state: Mapping[bytes, bytes | None]
     outputs: Sequence[Output]
+    absorbed: Mapping[str, int] = MappingProxyType({})
 
 
 class Moved(NamedTuple):

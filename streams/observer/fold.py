@@ -1,6 +1,6 @@
 """The observer's fold of one partition: batches of two topics in, panes and progress out. Pure.
 
-absorb    read the batch (reading.py), gather it by model (model.py)
+absorb    read the batch (reading.py), gather it by model (model.py); of many models: let it wait (unread.py)
 collect   fold what was gathered, tell what is due, tell the progress; state records of what has changed
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from driftloop.schemas.batch import PredictionColumns, TruthColumns
@@ -16,12 +16,13 @@ from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import Progress
 from driftloop.streams.fold import Changes, FoldContext, Output, SourceRecords
 from driftloop.streams.observer.model import ModelFold, Where
-from driftloop.streams.observer.reading import predictions_batch, truths_batch
+from driftloop.streams.observer.reading import Batch, predictions_batch, truths_batch
 from driftloop.streams.observer.replay import NOTHING, Layer, Replay
 from driftloop.streams.observer.state import key_of, model_records, restore_models
 from driftloop.streams.observer.step import source_ahead
 from driftloop.streams.observer.telling import counters_of, pane_of, pane_output, progress_outputs
 from driftloop.streams.observer.time import Clock
+from driftloop.streams.observer.unread import Unread
 
 LAYOUT = 1
 """Version of the state records."""
@@ -34,6 +35,9 @@ meet them later is an orphan. Within the bound numbers are exact."""
 ROWS_GATHERED_MOST = 8_192
 """Rows are folded when so many are there, at the latest at the checkpoint: many small batches of many models cost few
 folds."""
+MODELS_FEW, ROWS_A_MODEL = 4, 400
+"""Records are read when they come, unless the last batch held more models than that, with fewer rows of each: then
+they wait for more (unread.py)."""
 _CLOCK = key_of("clock")
 
 
@@ -52,6 +56,8 @@ class ObserverFold:
         self._outputs: list[Output] = []
         self._touched = False
         self._gathered = 0
+        self._unread = Unread()
+        self._many_models = False
         self._replay = NOTHING
         records = dict(state)
         if _CLOCK in records:
@@ -69,41 +75,58 @@ class ObserverFold:
     @property
     def due(self) -> bool:
         """The frontier of this partition has passed an instant of one of its models since the last collect."""
-        least = min(self._greatest)
-        return self._touched and any(
-            clock.last_instant(least - clock.disorder_seconds) > self._told_until.get(clock, -math.inf)
-            for clock in self._clocks
-        )
+        return self._touched and self._passes_an_instant(self._greatest)
 
     @property
     def ahead(self) -> str | None:
         """The source that should wait for the other one (step.py)."""
-        source = source_ahead(self._greatest, self._lags, self._clocks)
+        greatest = list(map(max, self._greatest, self._unread.greatest))
+        source = source_ahead(greatest, self._lags, self._clocks)
         return None if source is None else self._topics[source]
 
     def absorb(self, records: SourceRecords) -> None:
         source = self._topics.index(records.topic)
         self._lags[source] = records.lag
-        self._touched = True
         if not len(records):
+            self._touched = True
             return
+        self._unread.add(source, records)
+        if not self._many_models or self._unread.full or self._passes_an_instant(self._unread.greatest):
+            self._read_all()
+
+    def _passes_an_instant(self, greatest: Sequence[float]) -> bool:
+        least = min(map(max, self._greatest, greatest))
+        return any(
+            clock.last_instant(least - clock.disorder_seconds) > self._told_until.get(clock, -math.inf)
+            for clock in self._clocks
+        )
+
+    def _read_all(self) -> None:
+        for source, records in self._unread.take():
+            self._read(source, records)
+
+    def _read(self, source: int, records: SourceRecords) -> None:
+        self._touched = True
         if source == PREDICTIONS:
             predictions = predictions_batch(records, self.context, self._greatest[source])
             for columns, where in predictions.models:
                 self._model(columns, where, records.topic).predicted(columns, where)
-            self._passed(source, records, predictions.greatest, predictions.dead_letters)
+            self._passed(source, records, predictions)
         else:
             truths = truths_batch(records, self.context, self._greatest[source])
             for known, where in truths.models:
                 self._model(known, where, records.topic).observed(known, where)
-            self._passed(source, records, truths.greatest, truths.dead_letters)
+            self._passed(source, records, truths)
         self._gathered += len(records)
         if self._gathered >= ROWS_GATHERED_MOST:
             self._drain()
 
     def collect(self) -> Changes:
+        if self._unread.patience_is_over():
+            self._read_all()
+        unread = self._unread.read_offsets()
         if not self._touched:
-            return Changes({}, [])
+            return Changes({}, [], unread)
         self._touched = False
         self._drain()
         outputs, self._outputs = self._outputs, []
@@ -122,7 +145,7 @@ class ObserverFold:
         self._told_until = {c: c.last_instant(least - c.disorder_seconds) for c in self._clocks}
         self._replay_passed()
         state.update([self.clock_record()])
-        return Changes(state, outputs)
+        return Changes(state, outputs, unread)
 
     def clock_record(self) -> tuple[bytes, bytes]:
         """How far the partition has come."""
@@ -171,10 +194,16 @@ class ObserverFold:
                 model.edition.spec = spec  # equal, read anew: compared by identity from now on
         return model
 
-    def _passed(self, source: int, records: SourceRecords, greatest: float, dead_letters: list[Output]) -> None:
-        self._greatest[source] = greatest
+    def _passed(self, source: int, records: SourceRecords, batch: Batch[Any]) -> None:
+        self._greatest[source] = batch.greatest
         self._offsets[source] = records.offsets[-1]
-        self._outputs += self._replay.unread_letters(source, dead_letters)
+        self._outputs += self._replay.unread_letters(source, batch.dead_letters)
+        # With a registry a record may have to be handed over again (RegistryAway): then nothing waits.
+        self._many_models = (
+            len(batch.models) > MODELS_FEW
+            and len(records) < ROWS_A_MODEL * len(batch.models)
+            and not self.context.catalogue.layouts.framing.has_registry
+        )
 
     def _drain(self) -> None:
         """Fold what the models have gathered; drop the oldest segments while too many rows are remembered."""
@@ -197,7 +226,7 @@ class ObserverFold:
             self._greatest[TRUTHS] - disorder,
             self._offsets[PREDICTIONS],
             self._offsets[TRUTHS],
-            self._lags == [0, 0],
+            self._lags == [0, 0] and not len(self._unread),
         )
 
     def _restore_clock(self, value: bytes) -> None:

@@ -22,12 +22,18 @@ it one slot a step, which touches less memory."""
 _NONE = np.empty(0, np.int64)
 
 
+_ALL_SET = np.ones(8, bool).view(np.uint64)[0]
 _FIRST_BIT = np.array([next((i for i in range(8) if byte >> i & 1), 8) for byte in range(256)])
 
 
 def _first_empty(rows: NDArray[np.int32]) -> Slots:
     """Column of the first empty slot in each window, int64[n] for [n, 8]; 8 where there is none."""
-    return np.asarray(_FIRST_BIT[np.packbits(rows == _EMPTY, axis=1, bitorder="little")[:, 0]])
+    return np.asarray(_FIRST_BIT[np.packbits((rows == _EMPTY).ravel(), bitorder="little")])
+
+
+def _full(rows: NDArray[np.int32]) -> Slots:
+    """The windows [n, 8] without an empty slot: their eight flags are read as one word."""
+    return np.asarray(((rows != _EMPTY).view(np.uint64).ravel() == _ALL_SET).nonzero()[0])
 
 
 class Index:
@@ -63,7 +69,7 @@ class Index:
             hit = ((self._hashes[at] == hashes[:, None]) & (rows >= 0)).ravel().nonzero()[0]
             queries.append(query[hit // len(_WINDOW)])
             found.append(rows.ravel()[hit])
-            on = (_first_empty(rows) == len(_WINDOW)).nonzero()[0]
+            on = _full(rows)
             first, query, hashes = first[on] + len(_WINDOW), query[on], hashes[on]
         return np.concatenate(queries), np.concatenate(found)
 

@@ -266,11 +266,12 @@ def _rounds(ids: Hashes, rows: Slots) -> Iterator[Slots]:
     """``rows`` in rounds, in each of which an id is there once; round k holds its k-th row. Mostly one round."""
     if not len(rows):
         return
-    order = rows[np.argsort(ids[rows], kind="stable")]
-    starts = np.flatnonzero(np.concatenate(([True], ids[order[1:]] != ids[order[:-1]])))
-    if len(starts) == len(rows):
+    ascending = np.sort(ids[rows])
+    if (ascending[1:] != ascending[:-1]).all():
         yield rows
         return
+    order = rows[np.argsort(ids[rows], kind="stable")]
+    starts = np.flatnonzero(np.concatenate(([True], ids[order[1:]] != ids[order[:-1]])))
     lengths = np.diff(np.append(starts, len(rows)))
     turn = np.arange(len(rows)) - np.repeat(starts, lengths)
     for k in range(int(lengths.max())):

@@ -83,7 +83,7 @@ class Checkpoints:
         if part.gone or not part.ready or not part.changed or part.fold is None:
             return
         changes = self._collect(part, part.fold)
-        if not changes.state and not changes.outputs and part.absorbed == part.saved:
+        if not changes.state and not changes.outputs and {**part.absorbed, **changes.absorbed} == part.saved:
             return
         if await self._write(part, changes):
             self.if_due(part)
@@ -110,11 +110,14 @@ class Checkpoints:
         part.stop_timer()
         part.changed, part.unsaved_records = False, 0
         part.checkpoints_started = (part.checkpoints_started[1], asyncio.get_running_loop().time())
-        return fold.collect()
+        changes = fold.collect()
+        part.changed = bool(changes.absorbed)
+        return changes
 
     async def _write(self, part: Partition, changes: Changes) -> bool:
         """True: committed. What was collected of a parked partition is lost otherwise, and its fold with it."""
-        offsets, header = dict(part.absorbed), part.header(self._expected())
+        offsets = {**part.absorbed, **changes.absorbed}
+        header = part.header(self._expected(), offsets)
         records = [StateRecord(key, value) for key, value in changes.state.items()]
         records.append(StateRecord(HEADER_KEY, header.encode()))
         loop = asyncio.get_running_loop()

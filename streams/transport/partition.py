@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from driftloop.streams.fold import PartitionFold
@@ -72,13 +72,13 @@ class Partition:
             self.timer.cancel()
             self.timer = None
 
-    def header(self, expected: StateHeader) -> StateHeader:
-        """What a checkpoint now would say of its sources."""
+    def header(self, expected: StateHeader, offsets: Mapping[str, int]) -> StateHeader:
+        """What a checkpoint says of its sources that accounts for them up to ``offsets``."""
         return StateHeader(
             expected.application,
             expected.layout,
             expected.partitions,
-            dict(self.absorbed),
+            dict(offsets),
             dict(self.topic_ids),
             skipped=dict(self.skipped),
         )

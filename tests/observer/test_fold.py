@@ -46,9 +46,12 @@ def counted(pane: Pane) -> Counter[str]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def _small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that segments fill, are merged and die within a small world."""
+@pytest.fixture(autouse=True, params=["read at once", "let wait"])
+def _small_segments(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """So that segments fill, are merged and die within a small world; and records wait as those of many models do."""
+    if request.param == "let wait":
+        monkeypatch.setattr("driftloop.streams.observer.fold.MODELS_FEW", 0)
+        monkeypatch.setattr("driftloop.streams.observer.unread.RECORDS_MOST", 25)
     monkeypatch.setattr("driftloop.streams.observer.rows.SEGMENT_ROWS", 16)
     monkeypatch.setattr("driftloop.streams.observer.state.SEGMENT_ROWS", 16)
     monkeypatch.setattr("driftloop.streams.observer.state.PARTS_MOST", 4)

@@ -224,6 +224,11 @@ class Transport:
                 self.state[key] = value
         self.outputs += changes.outputs
         self.saved = list(self.done)
+        for topic, offset in changes.absorbed.items():
+            source = ("t.predictions.v1", "t.ground-truth.v1").index(topic)
+            saved = math.ceil((offset + 1 - self.offsets[0]) / self.offsets[1])
+            assert 0 <= saved < self.done[source], "what is kept back lies behind what is absorbed"
+            self.saved[source] = saved
 
     def run(self, rng: random.Random, batch: int = 30, crashes: float = 0.0) -> None:
         """Everything, in random pieces: cuts, interleaving, checkpoints, crashes."""
