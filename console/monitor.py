@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from driftloop.console.publishing import Publication, publish
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import MonitorApplied, SchemaRegistered
+from driftloop.schemas.outcome import Scales
 from driftloop.schemas.prediction import layout
 from driftloop.schemas.segments import Combination
 from driftloop.schemas.settings import Settings
@@ -30,6 +32,11 @@ def apply_monitor(settings: Settings, file: Path) -> AppliedMonitor:
         raise ConfigError(f"{file} cannot be read: {error}", "name a monitor file, TOML in UTF-8") from error
     written = compile_monitor(text, str(file))
     live = read_catalogue(settings).specification(written.model)
+    if live is not None and live.task != written.task:
+        raise ConfigError(
+            f"{file} says task {written.task}, but {written.model} is a {live.task} model",
+            "a model keeps its task, for its history would mean something else: give the new one another id",
+        )
     specification = keep_bins(written, live) if live else written
     if live is not None and live.spec == specification.spec:
         return AppliedMonitor(specification, changed=False)
@@ -51,7 +58,16 @@ def keep_bins(written: MonitorSpecification, live: MonitorSpecification) -> Moni
             edges[feature.name] = feature.edges
         if feature.categories is not None and mine.categories is None:
             categories[feature.name] = feature.categories
-    return written.with_bins(edges, categories, keep_segments(written, live), bases=bases)
+    return written.with_bins(edges, categories, keep_segments(written, live), keep_scales(written, live), bases=bases)
+
+
+def keep_scales(written: MonitorSpecification, live: MonitorSpecification) -> Scales | None:
+    """Scales of a regression that `reference build` has found stay; what the file says of them comes first."""
+    mine, theirs = written.scales, live.scales
+    if mine is None or theirs is None or (mine.is_known and mine.scale != theirs.scale):
+        return mine
+    own = mine if mine.is_known else theirs
+    return replace(theirs, centre=own.centre, scale=own.scale)
 
 
 def keep_segments(written: MonitorSpecification, live: MonitorSpecification) -> dict[str, tuple[Combination, ...]]:

@@ -89,6 +89,8 @@ def describe(before: MonitorSpecification, after: MonitorSpecification, baseline
     if after.spec != before.spec:
         new = sum(1 for a, b in zip(after.features, before.features, strict=True) if a != b)
         yield f"{after.model}: specification {after.spec} is live now, with bins of {new} features"
+    if after.scales is not None and after.scales != before.scales:
+        yield f"{after.model}: sums are of (number - {after.scales.centre:g}) in scales of {after.scales.scale:g}"
     if baselines.loss_mean is None:
         yield "no truth is known for them: performance has no baseline until the reference is built again"
     for s in after.segments:

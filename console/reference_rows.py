@@ -37,10 +37,11 @@ class Selection(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRows:
-    """n rows in the order of event time; ``labels`` and ``predicted``: index of the class, -1 unknown."""
+    """n rows in the order of event time; ``labels`` and ``predicted``: index of the class, -1 unknown. A regression's
+    labels are numbers, NaN unknown; many classes have a score each, f8[n, K]."""
 
     columns: dict[str, Array]
-    labels: NDArray[np.int8]
+    labels: NDArray[np.number]
     score: NDArray[np.float64]
     event_time: NDArray[np.float64]
     predicted: NDArray[np.int8]
@@ -70,7 +71,9 @@ class ReferenceColumns(Columns):
         made = predictions.whole()
         tail = tails.number(predictions.tables)
         seats = tails.seats()[tail]
-        labels = np.full(len(tail), NO_LABEL, np.int8)
+        labels: Array = np.full(len(tail), NO_LABEL, np.int8)
+        if not self._specification.classes:
+            labels = np.full(len(tail), np.nan)
         truth_offsets = np.full(len(tail), NO_OFFSET, np.int64)
         if truths is not None and truths.columns:
             known = truths.whole()
@@ -79,12 +82,18 @@ class ReferenceColumns(Columns):
                 Truths(known["ids"], known["times"], known["before"], known["offsets"], known["labels"]),
                 Terms.of(self._specification),
             )
-            labels[pairs.prediction_rows] = known["labels"][pairs.truth_rows]
+            labels[pairs.prediction_rows] = self._labels(known)[pairs.truth_rows]
             truth_offsets[pairs.prediction_rows] = known["offsets"][pairs.truth_rows]
         once = first_of_each(made["ids"], seats)
         found = made | {"tail": tail, "labels": labels, "truth_offsets": truth_offsets}
         found["partition"] = np.full(len(tail), partition, np.int32)
         return {name: column[once] for name, column in found.items()}
+
+    def _labels(self, truths: dict[str, Array]) -> Array:
+        """Codes of classes; numbers where there are none, NaN if none was told."""
+        if self._specification.classes:
+            return truths["labels"]
+        return np.where(truths["labels"] < 0, np.nan, truths["numbers"])
 
     def _rows(self, rows: dict[str, Array], tails: list[Tail]) -> ReferenceRows:
         specification = self._specification

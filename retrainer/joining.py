@@ -91,7 +91,8 @@ class Columns:
         before = self._before(half, records, found.columns, found.markers)
         for part in found.columns:
             if part.model == self._specification.model:
-                half.append(**_common(records, part.rows, part.event_time, before), labels=part.code)
+                numbers = {} if self._specification.classes else {"numbers": part.numbers()}
+                half.append(**_common(records, part.rows, part.event_time, before), labels=part.code, **numbers)
 
     def _before(self, half: Half, records: Records, parts: Sequence[Any], markers: Sequence[Marker]) -> Array:
         """The partition's watermark before each record: every model and every time marker moves it."""

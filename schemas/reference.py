@@ -16,17 +16,17 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from driftloop.schemas.bins import LOSS_BINS, SCORE_BINS, log_loss, loss_codes, score_codes
+from driftloop.schemas.bins import LOSS_BINS, loss_codes
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import OffsetRange
+from driftloop.schemas.quantiles import numeric_edges
+from driftloop.schemas.reference_outcome import learned_scales, outcome
 from driftloop.schemas.reference_vectors import count_vectors, learn_bases
 from driftloop.schemas.segments import learned
 from driftloop.schemas.specification import CATEGORIES_MOST, Feature, MonitorSpecification, numeric_codes
 from numpy.typing import NDArray
 
-NUMERIC_BINS = 16
-"""Quantile bins of a numeric feature: 16 were enough for every shift we measured (notes/detectors.md, section 3)."""
 CONFIDENCE = 0.9
 """Of the one-sided upper bounds: an e-detector's bound holds with this probability over the reference."""
 DAYS_LEAST = 5
@@ -38,8 +38,9 @@ _DAY_SECONDS = 86_400.0
 class Baselines:
     """What the reference rows look like, on the bins of the specifications with this ``bins`` hash.
 
-    ``features``: counts by feature name. ``score``: counts of 64 bins; ``score_by_label`` the same of labelled rows,
-    by code. ``loss``: counts of 512 bins of the log loss. ``loss_mean``, ``error_rate`` over labelled rows with their
+    ``features``: counts by feature name. ``score``: counts of 64 bins (of many classes: of the largest; of a
+    regression on its own edges); ``score_by_label`` the same of a binary model's labelled rows, by code. ``loss``:
+    counts of 512 bins of the loss (losses.py). ``loss_mean``, ``error_rate`` over labelled rows with their
     90 % upper bounds, None without any. Times in seconds, first and last event. ``sums``: of embeddings
     (projection.py), over all rows that have one.
     """
@@ -52,13 +53,13 @@ class Baselines:
     to_time: float
     features: Mapping[str, tuple[int, ...]]
     score: tuple[int, ...]
-    score_by_label: tuple[tuple[int, ...], tuple[int, ...]]
+    score_by_label: tuple[tuple[int, ...], ...]
     loss: tuple[int, ...]
     loss_mean: float | None
     loss_upper: float | None
     error_rate: float | None
     error_upper: float | None
-    class_shares: tuple[float, float] | None
+    class_shares: tuple[float, ...] | None
     offsets: tuple[OffsetRange, ...] = ()
     sums: Mapping[str, float] = field(default_factory=dict)
 
@@ -95,7 +96,7 @@ class Baselines:
 def build_reference(
     spec: MonitorSpecification,
     columns: Mapping[str, NDArray[Any]],
-    labels: NDArray[np.integer],
+    labels: NDArray[np.number],
     *,
     score: NDArray[np.float64],
     event_time: NDArray[np.float64],
@@ -105,68 +106,40 @@ def build_reference(
     """(specification with bins, baselines) from n rows. Bins that the specification has already are kept.
 
     ``columns`` by feature name: f8[n] with NaN, object[n] of str | None, f4[n, width] of an embedding. ``labels`` and
-    ``predicted`` int[n]: index of the class, anything else: not known. Errors: ConfigError where there are no rows.
+    ``predicted`` int[n]: index of the class, anything else: not known; of a regression ``labels`` f8[n], NaN: not
+    known. ``score`` f8[n], of many classes f8[n, K]. Errors: ConfigError where there are no rows.
     """
     if len(event_time) == 0:
         raise ConfigError(f"a reference of {spec.model} needs rows, and there are none", "name a range that has some")
     edges = {f.name: numeric_edges(columns[f.name]) for f in spec.numeric if f.edges is None}
     categories = {f.name: top_categories(columns[f.name]) for f in spec.categorical if f.categories is None}
     norms, bases = learn_bases(spec, columns, numeric_edges)
-    spec = spec.with_bins(edges | norms, categories, learned(spec.segments, columns), bases=bases)
+    scales = learned_scales(spec, labels, score)
+    spec = spec.with_bins(edges | norms, categories, learned(spec.segments, columns), scales, bases=bases)
     vector_counts, vector_sums = count_vectors(spec, columns)
-    labelled = (labels == 0) | (labels == 1)
-    label, labelled_score = labels[labelled], score[labelled]
-    loss = log_loss(labelled_score, label)
-    day = event_time[labelled] // _DAY_SECONDS
-    loss_mean, loss_upper = upper_bound(loss, day)
-    told = np.zeros(len(label), bool) if predicted is None else np.isin(predicted[labelled], (0, 1))
-    wrong = np.zeros(0) if predicted is None else (predicted[labelled][told] != label[told]).astype(np.float64)
-    error_rate, error_upper = upper_bound(wrong, day[told])
-    ones = float(np.mean(label == 1)) if len(label) else math.nan
-    by_label = [_counts(score_codes(labelled_score[label == code]), SCORE_BINS) for code in (0, 1)]
+    found = outcome(spec, labels, score, predicted)
+    day = event_time[found.labelled] // _DAY_SECONDS
+    loss_mean, loss_upper = upper_bound(found.loss, day)
+    error_rate, error_upper = upper_bound(found.wrong, day[found.decided])
     return spec, Baselines(
         spec.model,
         spec.bins_hash,
         len(event_time),
-        len(label),
+        len(found.loss),
         float(event_time.min()),
         float(event_time.max()),
         _feature_counts(spec, columns) | vector_counts,
-        _counts(score_codes(score), SCORE_BINS),
-        (by_label[0], by_label[1]),
-        _counts(loss_codes(loss), LOSS_BINS),
+        found.score,
+        found.score_by_label,
+        _counts(loss_codes(found.loss), LOSS_BINS),
         loss_mean,
         loss_upper,
         error_rate,
         error_upper,
-        (1.0 - ones, ones) if len(label) else None,
+        found.class_shares,
         tuple(offsets),
         vector_sums,
     )
-
-
-def numeric_edges(values: NDArray[np.float64]) -> tuple[float, ...]:
-    """At most 15 inner edges, so that the finite values fill the bins evenly.
-
-    Few distinct values: one bin each, cut halfway. A single one: a bin of its own between two others, so that any
-    change is seen. None at all: no edges.
-    """
-    finite = values[np.isfinite(values)]
-    distinct = np.unique(finite)
-    if len(distinct) == 0:
-        return ()
-    if len(distinct) == 1:
-        only = float(distinct[0])
-        return (only, math.nextafter(only, math.inf))
-    if len(distinct) <= NUMERIC_BINS:
-        halfway = distinct[:-1] / 2 + distinct[1:] / 2
-        return _ascending(np.where(halfway > distinct[:-1], halfway, distinct[1:]))
-    with np.errstate(over="ignore", invalid="ignore"):  # values near 1.8e308
-        return _ascending(np.quantile(finite, np.arange(1, NUMERIC_BINS) / NUMERIC_BINS))
-
-
-def _ascending(edges: NDArray[np.float64]) -> tuple[float, ...]:
-    return tuple(np.unique(edges[np.isfinite(edges)]).tolist())
 
 
 def top_categories(values: NDArray[Any]) -> tuple[str, ...]:

@@ -119,9 +119,9 @@ def ranked(evidence: tuple[DriftDetected, ...]) -> tuple[DriftDetected, ...]:
     return tuple(order[:EVIDENCE_MOST])
 
 
-def sentence(version: str, loss: float, reference: float, since: float, rows: int) -> str:
+def sentence(loss_words: str, version: str, loss: float, reference: float, since: float, rows: int) -> str:
     """What a person reads first."""
     return (
-        f"log loss of {version} is {loss:.4f}, {loss - reference:+.4f} against its reference {reference:.4f}, "
+        f"{loss_words} of {version} is {loss:.4f}, {loss - reference:+.4f} against its reference {reference:.4f}, "
         f"since {rfc3339(since)} over {rows} labelled predictions"
     )

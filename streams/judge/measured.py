@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from driftloop.schemas.events import Estimate, FeatureDrift, TestState, WindowMeasured
+from driftloop.schemas.events import FeatureDrift, TestState, WindowMeasured
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import delays, features, metrics
+from driftloop.streams.judge import delays, features, tasks
 from driftloop.streams.judge.delays import DelayCurve
 from driftloop.streams.judge.reference import Reference
 from driftloop.streams.judge.sums import LABELS, Layout, Total, total
@@ -63,7 +63,7 @@ def measure(
         labelled=sums.labelled,
         coverage=sums.labelled / sums.predictions if sums.predictions else None,
         expected_final_coverage=_expected(specification, curve, window, sums, moment),
-        metrics=performance(layout, sums),
+        metrics=tasks.performance(specification, layout.read_all(LABELS, sums.labels), sums.sums),
         features=drifts,
         tests=moment.tests,
         open_incidents=moment.open_incidents,
@@ -71,20 +71,6 @@ def measure(
         offsets=sums.offsets,
         partitions_idle=moment.partitions_idle,
     )
-
-
-def performance(layout: Layout, sums: Total) -> dict[str, Estimate]:
-    """accuracy, auc, brier, log_loss, each where it can be told; names sorted."""
-    negatives = layout.read(LABELS, sums.labels, "score_by_label:0")
-    positives = layout.read(LABELS, sums.labels, "score_by_label:1")
-    scored = int(negatives.sum() + positives.sum())
-    found = {
-        "accuracy": metrics.accuracy(layout.read(LABELS, sums.labels, "confusion")),
-        "auc": metrics.auc(negatives, positives),
-        "brier": metrics.brier(sums.sums["brier"], negatives, positives),
-        "log_loss": metrics.log_loss(sums.sums["log_loss"], sums.sums["log_loss_squared"], scored),
-    }
-    return {name: estimate for name, estimate in found.items() if estimate is not None}
 
 
 def judge(

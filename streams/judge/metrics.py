@@ -1,4 +1,4 @@
-"""How good a binary model was in a window: accuracy, log loss, Brier, AUC, each with a 95 % interval.
+"""How good a model was in a window: accuracy, log loss, Brier, AUC, each with a 95 % interval.
 
 From sums and histograms alone (observer's label panes). Equal to scikit-learn's figures on the same rows: accuracy,
 log loss and Brier to rounding; AUC within its own interval, whose bounds take every tie inside a score bin for and
@@ -16,19 +16,18 @@ from numpy.typing import NDArray
 
 Z = 1.959963984540054
 """97.5 % quantile of the standard normal."""
-UNKNOWN = 2
-"""Code of a prediction without a known class; confusion holds label * 3 + predicted."""
 Counts = NDArray[np.int64]
 
 
-def accuracy(confusion: Counts) -> Estimate | None:
+def accuracy(confusion: Counts, classes: int = 2) -> Estimate | None:
     """Share of right answers among labelled predictions that named a class; Wilson's interval (1927, eq. 22).
 
     >>> found = accuracy(np.array([40, 10, 0, 5, 45, 0]))
     >>> found.value, round(found.low, 3), round(found.high, 3), found.count
     (0.85, 0.767, 0.907, 100)
     """
-    table = np.asarray(confusion)[:6].reshape(2, 3)[:, :UNKNOWN]
+    wide = classes + 1  # the last row and column: neither label nor decision is a class
+    table = np.asarray(confusion)[: classes * wide].reshape(classes, wide)[:, :classes]
     n = int(table.sum())
     return wilson(int(np.trace(table)), n) if n else None
 

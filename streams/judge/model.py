@@ -32,6 +32,7 @@ from driftloop.streams.judge.performance import MaturedPane, Performance
 from driftloop.streams.judge.reference import Lookup, Reference
 from driftloop.streams.judge.state import Group, Records, Store, key, pane_key
 from driftloop.streams.judge.sums import COUNTERS, FEATURES, LABELS, PAIRED, PaneSums, total
+from driftloop.streams.judge.tasks import loss_of
 from driftloop.streams.judge.windows import FEATURES_CLOSING, Window
 
 EMPTY_WINDOWS_MOST = 100
@@ -162,11 +163,13 @@ class ModelJudge:
         if start < champion.since:
             return
         specification, layout = self.editions[group.spec]
+        if "loss" not in layout.places[LABELS]:
+            return
         pane = MaturedPane(
             version=group.version,
             start=start,
             loss_counts=layout.read(LABELS, sums.labels, "loss"),
-            loss_sum=float(sums.sums["log_loss"]),
+            loss_sum=float(sums.sums[loss_of(specification).total]),
             as_of=now,
             offsets_since=lambda since: self.ledger.offsets(group, since, start),
         )

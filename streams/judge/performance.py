@@ -7,7 +7,8 @@ inherits is none; an incident of its predecessor is resolved by the change.
 Evidence is tempered by the reference's own design effect: rows of one day share their weather and count for less.
 
 effect = mean log loss since the change began (e_detector.suspected) - mean log loss of the reference, in nats;
-it pages from ``effect_error`` on (.01 nats stand for the one point of error of the specification).
+it pages from ``effect_error`` on (.01 nats stand for the one point of error of the specification). The loss of a
+regression is its absolute error in scales (schemas/losses.py), for which the same floor stands.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from driftloop.streams.judge.features import FAMILIES
 from driftloop.streams.judge.incidents import Incident
 from driftloop.streams.judge.reference import LossBaseline, Reference
 from driftloop.streams.judge.sums import Counts
+from driftloop.streams.judge.tasks import loss_of
 
 DETECTOR = "e_detector"
 NEVER = -1.0
@@ -85,7 +87,7 @@ class Performance:
             return self._resolve(specification, baseline, pane)
         change = e_detector.suspected(self.test)
         self.test, self.alarmed_at = e_detector.start(settings), pane.as_of
-        effect = change.mean - baseline.mean
+        effect, loss = change.mean - baseline.mean, loss_of(specification)
         found = DriftDetected(
             model=specification.model,
             version=pane.version,
@@ -94,17 +96,19 @@ class Performance:
             window_start=change.since,
             window_seconds=pane.start + specification.pane_seconds - change.since,
             detector=DETECTOR,
-            feature="log_loss",
+            feature=loss.feature,
             statistic=verdict.statistic,
             threshold=verdict.threshold,
             effect=effect,
-            unit="nats",
+            unit=loss.unit,
             paging=effect >= specification.effect_error,
         )
         self.incident, told = incidents.alarm(self.incident, found, known, specification.window_seconds)
         if not told:
             return [found]
-        summary = incidents.sentence(pane.version, change.mean, baseline.mean, change.since, change.events)
+        summary = incidents.sentence(
+            loss.words, pane.version, change.mean, baseline.mean, change.since, change.events
+        )
         return [
             found,
             _changed(specification, self.incident, told, pane.as_of, summary, pane.offsets_since(change.since)),
@@ -133,7 +137,8 @@ class Performance:
             return []
         self.incident, change = incidents.close(before, incidents.QUIET)
         mean = before.loss / before.rows
-        summary = incidents.sentence(pane.version, mean, baseline.mean, before.alarm_at, before.rows)
+        words = loss_of(specification).words
+        summary = incidents.sentence(words, pane.version, mean, baseline.mean, before.alarm_at, before.rows)
         return [_changed(specification, before, change, pane.as_of, "back to normal: " + summary)]
 
     def to_json(self) -> dict[str, Any]:

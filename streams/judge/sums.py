@@ -12,15 +12,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
-from driftloop.schemas.bins import LOSS_BINS, SCORE_BINS
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import OffsetRange, Pane
 from driftloop.schemas.specification import MonitorSpecification
+from driftloop.streams.judge import tasks
 from numpy.typing import NDArray
 
 FEATURES, LABELS, COUNTERS, PAIRED = "features", "labels", "counters", "paired"
-LABEL_HISTOGRAMS = {"confusion": 9, "score_by_label:0": SCORE_BINS, "score_by_label:1": SCORE_BINS, "loss": LOSS_BINS}
-LABEL_SUMS = ("log_loss", "log_loss_squared", "brier")
 Counts = NDArray[np.int64]
 
 
@@ -30,9 +28,10 @@ class Layout:
     def __init__(self, specification: MonitorSpecification) -> None:
         features = {f"feature:{f.name}": f.bins for f in specification.features if f.bins}
         self.places = {
-            FEATURES: _places(features | {"score": SCORE_BINS}),
-            LABELS: _places(LABEL_HISTOGRAMS),
+            FEATURES: _places(features | {"score": tasks.score_bins(specification)}),
+            LABELS: _places(tasks.label_histograms(specification)),
         }
+        self.sums = tasks.label_sums(specification)
         self.sizes = {kind: sum(size for _, size in places.values()) for kind, places in self.places.items()}
         self.buckets = len(specification.delay_edges_seconds)
 
@@ -40,6 +39,10 @@ class Layout:
         """One histogram out of the flat array."""
         start, size = self.places[kind][name]
         return counts[start : start + size]
+
+    def read_all(self, kind: str, counts: Counts) -> dict[str, Counts]:
+        """Every histogram of the flat array, by name."""
+        return {name: counts[start : start + size] for name, (start, size) in self.places[kind].items()}
 
     def check(self, pane: Pane) -> None:
         """Errors: BadRecord ``wrong-bins``: it cannot be a pane of this specification."""
@@ -65,14 +68,13 @@ class PaneSums:
     labels: Counts
     labelled: list[int]
     predictions: int = 0
-    sums: dict[str, Fraction] = field(default_factory=lambda: dict.fromkeys(LABEL_SUMS, Fraction(0)))
+    sums: dict[str, Fraction] = field(default_factory=dict)
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, layout: Layout) -> PaneSums:
-        return cls(
-            np.zeros(layout.sizes[FEATURES], np.int64), np.zeros(layout.sizes[LABELS], np.int64), [0] * layout.buckets
-        )
+        features, labels = (np.zeros(layout.sizes[kind], np.int64) for kind in (FEATURES, LABELS))
+        return cls(features, labels, [0] * layout.buckets, sums=dict.fromkeys(layout.sums, Fraction(0)))
 
     def add(self, layout: Layout, pane: Pane, sign: int = 1) -> None:
         """Count a pane in; sign -1 takes it out again (a later one of its key replaces it). Offsets only widen."""
@@ -90,7 +92,7 @@ class PaneSums:
             self.predictions += sign * pane.counts.get("predictions", 0)
         else:
             self.labelled[pane.bucket] += sign * pane.counts.get("labelled", 0)
-            for name in LABEL_SUMS:
+            for name in layout.sums:
                 value = Fraction(pane.sums.get(name, 0.0))
                 self.sums[name] = self.sums[name] + value if sign > 0 else self.sums[name] - value
         if sign > 0:
@@ -141,7 +143,7 @@ def total(layout: Layout, panes: Iterable[PaneSums]) -> Total:
         labels,
         sum(sum(pane.labelled) for pane in all_of_them),
         sum(pane.predictions for pane in all_of_them),
-        {name: float(sum(pane.sums[name] for pane in all_of_them)) for name in LABEL_SUMS},
+        {name: float(sum(pane.sums[name] for pane in all_of_them)) for name in layout.sums},
         ranges(all_of_them),
     )
 

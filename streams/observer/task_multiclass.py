@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from driftloop.schemas import bins
+from driftloop.schemas.losses import as_kept, happened, surprise
 from driftloop.streams.observer.sketch import DELAY_UNIT, LOSS_UNIT, SQUARE_UNIT, Codes, Layout
 from driftloop.streams.observer.task import Columns, Floats, Labelled
 from numpy.typing import DTypeLike
@@ -50,15 +51,15 @@ class MulticlassTask:
         return {name: scores[:, k] for k, name in enumerate(self._names)} | {"predicted": predicted}
 
     def codes(self, scores: Floats, predicted: Codes) -> Sequence[Codes]:
-        return predicted, bins.score_codes(_as_kept(scores).max(axis=1))
+        return predicted, bins.score_codes(as_kept(scores).max(axis=1))
 
     def labelled(self, p: Columns, t: Columns, delay: Floats) -> Labelled:
         """brier = sum over classes of (p_k - [k is the label])**2, from 0 to 2."""
         scores, predicted, label = self._scores(p), p["predicted"].astype(np.int64), t["labels"].astype(np.int64)
         at, sink, unknown = self.layout.at, self.layout.sink, self.classes
         known = label >= 0
-        happened = self._happened(scores, label)
-        loss = _log_loss(happened)
+        chance = happened(scores, label)
+        loss = surprise(chance)
         top = scores.argmax(axis=1)
         found = np.empty((len(label), 6), np.int64)
         found[:, 0] = at["pairs"]
@@ -71,7 +72,7 @@ class MulticlassTask:
         sums = np.empty((len(label), 4))
         sums[:, 0] = loss / LOSS_UNIT
         sums[:, 1] = loss * loss / SQUARE_UNIT
-        sums[:, 2] = ((scores * scores).sum(axis=1) - 2.0 * happened + 1.0) / LOSS_UNIT
+        sums[:, 2] = ((scores * scores).sum(axis=1) - 2.0 * chance + 1.0) / LOSS_UNIT
         sums[:, :3] *= known[:, None]
         sums[:, 3] = delay / DELAY_UNIT
         return Labelled(found, np.rint(sums).astype(np.int64))
@@ -79,20 +80,7 @@ class MulticlassTask:
     def losses(self, p: Columns, t: Columns) -> tuple[Floats, Codes | None]:
         predicted, label = p["predicted"].astype(np.int64), t["labels"].astype(np.int64)
         right = np.where(predicted == self.classes, -1, predicted == label)
-        return _log_loss(self._happened(self._scores(p), label)), right
+        return surprise(happened(self._scores(p), label)), right
 
     def _scores(self, p: Columns) -> Floats:
         return np.column_stack([p[name] for name in self._names]).astype(np.float64)
-
-    @staticmethod
-    def _happened(scores: Floats, label: Codes) -> Floats:
-        """The probability given to what happened; where the label is no class, to the last one."""
-        return np.asarray(scores[np.arange(len(label)), label])
-
-
-def _as_kept(scores: Floats) -> Floats:
-    return scores.astype(np.float32).astype(np.float64)
-
-
-def _log_loss(happened: Floats) -> Floats:
-    return np.asarray(-np.log(np.clip(happened, bins.LOG_LOSS_CLIP, 1.0 - bins.LOG_LOSS_CLIP)))

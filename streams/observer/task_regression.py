@@ -16,12 +16,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from driftloop.schemas import bins
+from driftloop.schemas.losses import standard
 from driftloop.schemas.outcome import Scales
 from driftloop.streams.observer.sketch import DELAY_UNIT, LOSS_UNIT, SQUARE_UNIT, Codes, Layout
 from driftloop.streams.observer.task import Columns, Floats, Labelled
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-Z_MOST = 512.0
 Z_UNIT, PRODUCT_UNIT = 2.0**-28, 2.0**-20
 _FIRST = ("error", "absolute_error", "label", "predicted")
 _SECOND = ("squared_error", "label_squared", "predicted_squared", "label_predicted")
@@ -72,9 +72,8 @@ class RegressionTask:
         delays = np.rint(delay / DELAY_UNIT).astype(np.int64)
         if self.scales.scale is None:
             return Labelled(np.stack(columns, axis=1), delays[:, None])
-        (predicted, happened), clipped = self._standard(score, label)
+        predicted, happened, clipped, loss = standard(self.scales, score, label)
         error = predicted - happened
-        loss = np.minimum(np.abs(error), bins.LOSS_MOST)
         columns.append(np.where(known & clipped, at["clipped"], sink))
         columns.append(np.where(known, at["loss"] + bins.loss_codes(loss), sink))
         if self._predictions is not None:
@@ -91,14 +90,4 @@ class RegressionTask:
     def losses(self, p: Columns, t: Columns) -> tuple[Floats, Codes | None]:
         if self.scales.scale is None:
             return np.zeros(len(p["scores"])), None
-        (predicted, happened), _ = self._standard(p["scores"], t["numbers"])
-        return np.minimum(np.abs(predicted - happened), bins.LOSS_MOST), None
-
-    def _standard(self, score: Floats, label: Floats) -> tuple[tuple[Floats, Floats], NDArray[np.bool_]]:
-        """z of both, and which rows had to be clipped."""
-        assert self.scales.scale is not None and self.scales.centre is not None
-        with np.errstate(over="ignore"):
-            z = [(x - self.scales.centre) / self.scales.scale for x in (score, label)]
-        clipped = (np.abs(z[0]) > Z_MOST) | (np.abs(z[1]) > Z_MOST)
-        predicted, happened = (np.clip(one, -Z_MOST, Z_MOST) for one in z)
-        return (predicted, happened), clipped
+        return standard(self.scales, p["scores"], t["numbers"]).loss, None
