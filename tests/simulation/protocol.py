@@ -1,0 +1,42 @@
+"""One seed of the protocol, from first record to last exit."""
+
+from __future__ import annotations
+
+import random
+
+from .cluster import Cluster, instead_of_kafka
+from .loop import VirtualLoop
+from .outcome import Outcome
+from .protocol_world import Plan
+
+STARTED = 1_000.0
+
+
+def simulate(seed: int, plan: Plan | None = None) -> Outcome:
+    """``plan``: another fate than the seed's own."""
+    loop = VirtualLoop(random.Random(seed), STARTED)
+    cluster = Cluster(plan or Plan.of(seed, STARTED), loop)
+    with instead_of_kafka(cluster):
+        try:
+            loop.run_until_complete(cluster.live())
+            if not cluster.faults:
+                cluster.judge()
+        except Exception as error:
+            cluster.faults.append(f"{type(error).__name__}: {error}")
+        finally:
+            for worker in cluster.workers:
+                loop.kill(worker)
+            loop.close()
+    counts = {
+        **cluster.counts,
+        "aborts": cluster.broker.aborts,
+        "commits": cluster.broker.commits,
+        "fenced": cluster.broker.fenced,
+        "moves": cluster.group.moves,
+        "expelled": cluster.group.expelled,
+        "steps": loop.steps,
+        "records": sum(len(cluster.broker.log(*place).committed(0)) for place in cluster.absorbed),
+        "virtual_seconds": int(loop.time() - STARTED),
+        **{f"exit_{name.lower()}": n for name, n in cluster.exits.items()},
+    }
+    return Outcome("protocol", seed, cluster.faults, dict(counts))

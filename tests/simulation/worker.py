@@ -1,0 +1,317 @@
+"""A worker process of the simulation: the real partitions, checkpoints, loader, writer and restore, fed by a
+simulated Faust.
+
+Simulated is what Faust and aiokafka do between the broker and streams/transport/consumer.py (notes/faust.md and
+tests/transport/test_hooks.py say what that is): joining, heartbeats, the revoked and assigned callbacks, the thread
+that fetches, the queue in front of the agent, and that queues are emptied without a word. The methods of our own
+consumer and thread that hold no Faust are used as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.errors import IllegalStateError, KafkaConnectionError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from driftloop.streams.transport.batches import RecordBatch
+from driftloop.streams.transport.bring_up import Restorer
+from driftloop.streams.transport.consumer import BatchConsumer
+from driftloop.streams.transport.consumer_thread import BatchThread
+from driftloop.streams.transport.exits import Exit
+from driftloop.streams.transport.loader import Loader
+from driftloop.streams.transport.partitions import Partitions
+from driftloop.streams.transport.patience import take
+from driftloop.streams.transport.run import _Beats
+from faust.types import TP
+
+from .group import HEARTBEAT_SECONDS, Namesake, Out
+from .kafka import Away
+from .loop import Process
+
+if TYPE_CHECKING:
+    from .cluster import Cluster
+
+BATCHES_WAITING_MOST = 8
+
+
+class SimulatedAiokafka:
+    """What BatchThread asks of an AIOKafkaConsumer."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self._coordinator = self
+        self.positions: dict[TP, int] = {}
+
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        if TP(*tp) not in self.positions:
+            raise IllegalStateError(f"{tp} is not assigned")
+        self.positions[TP(*tp)] = offset
+
+    async def commit(self, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
+        await asyncio.sleep(self.worker.hop())
+        wanted = {(tp.topic, tp.partition): (at.offset, at.metadata) for tp, at in offsets.items()}
+        try:
+            if not self.worker.cluster.commit(self.worker, wanted):
+                raise IllegalStateError("of another generation")
+        except Away:
+            raise KafkaConnectionError from None
+        await asyncio.sleep(self.worker.hop())
+
+    async def fetch_committed_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
+        """aiokafka asks until it is answered."""
+        while self.worker.cluster.broker.away:
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(self.worker.hop())
+        found = self.worker.cluster.group.committed
+        return {tp: OffsetAndMetadata(*found.get((tp.topic, tp.partition), (-1, ""))) for tp in tps}
+
+
+class SimulatedThread:
+    """The thread that fetches; what runs here without an await cannot be interrupted, as on its own loop."""
+
+    seek_to = BatchThread.seek_to
+    committed = BatchThread.committed
+    commit_following = BatchThread.commit_following
+    _stamped = BatchThread._stamped
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.app = worker
+        self.aiokafka = SimulatedAiokafka(worker)
+        self.epoch: dict[TP, int] = {}
+        self.handed_out: dict[TP, int] = {}
+        self.commits_failed = 0
+
+    def _ensure_consumer(self) -> SimulatedAiokafka:
+        return self.aiokafka
+
+    def assignment(self) -> set[TP]:
+        return set(self.aiokafka.positions)
+
+    async def on_loop(self, call: Any) -> Any:
+        await asyncio.sleep(self.worker.hop())
+        found = await call
+        await asyncio.sleep(self.worker.hop())
+        return found
+
+    def lag(self, tp: TP) -> int | None:
+        position = self.aiokafka.positions.get(tp)
+        return None if position is None else self.worker.cluster.broker.log(*tp).stable - position
+
+    def fetch(self, active: set[TP], most: int) -> dict[TP, list[RecordBatch]]:
+        """What is there of some of the partitions, stamped."""
+        rng, found = self.worker.rng, {}
+        for tp in sorted(active & set(self.aiokafka.positions)):
+            log, position = self.worker.cluster.broker.log(*tp), self.aiokafka.positions[tp]
+            records = log.committed(position)[: rng.randint(1, most)]
+            if not records or rng.random() < 0.2:
+                if not records:
+                    self.aiokafka.positions[tp] = max(position, log.stable)
+                continue
+            self.aiokafka.positions[tp] = records[-1].offset + 1
+            at = rng.randint(1, len(records))
+            found[tp] = self._stamped(tp, [chunk for chunk in (records[:at], records[at:]) if chunk])
+        return found
+
+
+class SimulatedConsumer:
+    """Faust's consumer, its flow control, and the queue of the agent."""
+
+    wait_empty = BatchConsumer.wait_empty
+    commit = BatchConsumer.commit
+
+    def __init__(self, worker: Worker, partitions: Partitions) -> None:
+        self.worker, self.partitions = worker, partitions
+        self.thread = SimulatedThread(worker)
+        self.active: set[TP] = set()
+        self.flow_active = False
+        self.queue: list[RecordBatch] = []
+        self.news = asyncio.Event()
+        partitions.attach(self)  # type: ignore[arg-type]
+
+    def pause_partitions(self, tps: Any) -> None:
+        self.active -= set(tps)
+
+    def resume_partitions(self, tps: Any) -> None:
+        self.active |= {tp for tp in tps if self.partitions.is_ready(tp)}
+        self.news.set()
+
+    def empty_queue(self) -> None:
+        self.queue.clear()
+
+    async def revoked(self) -> None:
+        """The order of faust.App._on_partitions_revoked."""
+        thread = self.thread
+        thread.epoch.clear()
+        thread.handed_out.clear()
+        await asyncio.sleep(self.worker.hop())
+        if thread.aiokafka.positions:
+            self.flow_active = False
+            self.active.clear()
+            self.empty_queue()
+            await self.wait_empty()
+        self.partitions.revoked()
+        thread.aiokafka.positions.clear()
+
+    async def assigned(self, tps: set[TP]) -> None:
+        """The order of faust's assigned callback and of Recovery._resume_streams."""
+        committed = self.worker.cluster.group.committed
+        self.thread.aiokafka.positions = {tp: max(0, committed.get((tp.topic, tp.partition), (0, ""))[0]) for tp in tps}
+        await asyncio.sleep(self.worker.hop())
+        self.partitions.assigned(tps)
+        await asyncio.sleep(self.worker.hop())
+        self.worker.background(self._resume(self.worker.generation, tps))
+
+    async def _resume(self, generation: int, tps: set[TP]) -> None:
+        await asyncio.sleep(self.worker.hop())
+        if generation != self.worker.generation:
+            return
+        self.resume_partitions(tps)
+        await self.partitions.seek_all()
+        if generation != self.worker.generation:
+            return
+        self.empty_queue()
+        self.flow_active = True
+        self.news.set()
+        self.partitions.spawn(self.partitions.seek_all())
+
+    async def fetching(self) -> None:
+        """BatchConsumer._getmany: what comes over from the thread and is still current goes into the queue."""
+        worker = self.worker
+        while True:
+            stray = worker.rng.random() < worker.cluster.plan.stray
+            active = set(self.thread.aiokafka.positions) if stray else set(self.active) if self.flow_active else set()
+            if worker.cluster.broker.away or len(self.queue) >= BATCHES_WAITING_MOST or not active:
+                self.news.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.news.wait(), 0.5)
+                continue
+            fetched = self.thread.fetch(active, worker.cluster.plan.batch_most)
+            await asyncio.sleep(worker.hop() if fetched else 0.2)
+            for batches in fetched.values():
+                self.queue += [batch for batch in batches if self.partitions.is_current(batch)]
+            self.news.set()
+
+    async def agent(self) -> None:
+        """The agent of app.py."""
+        while True:
+            if not self.queue:
+                await asyncio.sleep(0.05)
+                continue
+            batch = self.queue.pop(0)
+            self.news.set()
+            if self.worker.rng.random() < self.worker.cluster.plan.lost:
+                continue
+            await self.partitions.room_for(batch)
+            await take(self.partitions, batch)
+            if self.worker.rng.random() < 0.2:
+                await asyncio.sleep(self.worker.hop())
+
+
+class Worker(Process):
+    """One process. ``conf``: what BatchThread reads of Faust's configuration."""
+
+    def __init__(self, name: str, cluster: Cluster, instance: str) -> None:
+        super().__init__(name)
+        self.cluster, self.instance = cluster, instance
+        self.rng: random.Random = cluster.rng
+        self.broker_client_id = name
+        self.conf = self
+        self.member, self.generation = "", -1
+        self.tasks: list[asyncio.Future[Any]] = []
+        self.stopping = False
+        self.exit: Exit | None = None
+
+    def hop(self) -> float:
+        """From one thread to the other."""
+        return self.cluster.loop.pause() / 2
+
+    def start(self) -> None:
+        cluster = self.cluster
+        restorer = Restorer(cluster.service, cluster.settings, cluster.context)
+        loader = Loader(restorer, cluster.topic_ids)
+        self.partitions = Partitions(loader)
+        self.consumer = SimulatedConsumer(self, self.partitions)
+        beats = _Beats(self.partitions)
+        self.membership = self.background(self._member())
+        for work in (beats.beat(), loader.watch_sources()):
+            self.tasks.append(self.partitions.spawn(work))
+        for work in (self.consumer.fetching(), self.consumer.agent(), self._committing()):
+            self.background(work)
+
+    def background(self, work: Any) -> asyncio.Future[Any]:
+        task = asyncio.ensure_future(work)
+        self.tasks.append(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Future[Any]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.cluster.broken(self, task.exception())
+
+    async def _committing(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            await self.consumer.commit()
+
+    async def _member(self) -> None:
+        """The coordination of aiokafka: join, beat, and when the group moves give everything back and join again."""
+        group = self.cluster.group
+        while not self.stopping:
+            try:
+                self.member, self.generation, places = await group.join(self.member, self.instance)
+                await asyncio.sleep(self.hop())
+                await self.consumer.assigned({TP(*place) for place in places})
+                while group.heartbeat(self.member, self.generation, self.instance) and not self.stopping:
+                    await asyncio.sleep(HEARTBEAT_SECONDS)
+            except Away:
+                await asyncio.sleep(0.2)
+                await self._wait_for_broker()
+                continue
+            except Out:
+                self.member = ""
+            except Namesake:
+                self.cluster.left(self, Exit.FENCED, "a namesake")
+                return
+            if not self.stopping:
+                self.generation = -1
+                await self.consumer.revoked()
+
+    async def _wait_for_broker(self) -> None:
+        """The assignment stays; heartbeats go on when it is back."""
+        group = self.cluster.group
+        while not self.stopping:
+            try:
+                if not group.heartbeat(self.member, self.generation, self.instance):
+                    break
+            except Away:
+                pass
+            except (Out, Namesake):
+                break
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+        if not self.stopping:
+            if self.member not in group.members:
+                self.member = ""
+            self.generation = -1
+            await self.consumer.revoked()
+
+    def described(self) -> str:
+        """Where it stands, for a person."""
+        tasks = [task.get_coro() for task in self.tasks if not task.done()]
+        waiting = [f"{c.__qualname__}:{c.cr_frame.f_lineno}" for c in tasks if c.cr_frame is not None]
+        return f"{self.name} stopping={self.stopping} frozen={self.frozen} jobs={len(self.jobs)} waiting={waiting}"
+
+    async def stop(self) -> None:
+        """SIGTERM: drain, leave the group, end. A static member does not leave."""
+        self.stopping = True
+        self.membership.cancel()
+        self.consumer.flow_active = False
+        self.consumer.empty_queue()
+        await self.consumer.wait_empty()
+        await self.partitions.close()
+        if not self.instance:
+            self.cluster.group.leave(self.member)
+        self.cluster.left(self, Exit.STOPPED, "told to")
