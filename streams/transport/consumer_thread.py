@@ -82,7 +82,11 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         return consumer
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """An assignment made without knowing a topic gives nobody its partitions, and aiokafka would leave it so."""
+        """An assignment made without knowing a topic gives nobody its partitions, and aiokafka would leave it so.
+
+        A seek that was under way when the partitions were revoked may have come in between: it belongs to the past.
+        """
+        self.forget_epochs()
         if self._unknown_topics():
             log.warning("the cluster did not tell of %s yet; joining again when it does", self._unknown_topics())
             self._learning = asyncio.ensure_future(self._learn_topics())
@@ -100,10 +104,13 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._coordinator.request_rejoin()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self.forget_epochs()
+        await super().on_partitions_revoked(revoked)
+
+    def forget_epochs(self) -> None:
         """Whatever is fetched from here on belongs to no epoch, until the next seek."""
         self.epoch.clear()
         self.handed_out.clear()
-        await super().on_partitions_revoked(revoked)
 
     async def seek_to(self, seeks: Iterable[Seek]) -> None:
         """Move the positions. A partition that was taken away meanwhile is passed over: its epoch never arrives."""
@@ -150,10 +157,11 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         """Tell the group how far the state has come. Lag tools read it, nothing of ours depends on it."""
         mine = self.assignment()
         mark = COMMIT_MARK + self.app.conf.broker_client_id
-        wanted = {TopicPartition(*tp): OffsetAndMetadata(at, mark) for tp, at in offsets.items() if tp in mine}
+        if not mine.issuperset(offsets):  # the assignment changes: whoever has them then tells the group
+            return False
+        wanted = {TopicPartition(*tp): OffsetAndMetadata(at, mark) for tp, at in offsets.items()}
         try:
-            if wanted:
-                await self._ensure_consumer().commit(wanted)
+            await self._ensure_consumer().commit(wanted)
         except (KafkaError, IllegalStateError) as error:  # a rebalance, or the broker is away
             self.commits_failed += 1
             log.debug("offsets not committed to the group (the state is): %r", error)

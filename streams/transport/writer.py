@@ -164,7 +164,7 @@ def _cause(producer: Producer, error: KafkaException) -> KafkaException:
     """``produce`` tells only that the transaction has failed meanwhile (_FATAL, _STATE). Its commit tells why."""
     if error.args[0].code() in (KafkaError._FATAL, KafkaError._STATE):
         try:
-            producer.commit_transaction(CALL_SECONDS)
+            _retried(producer.commit_transaction)
         except KafkaException as known:
             return known
     return error

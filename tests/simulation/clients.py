@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -61,6 +62,11 @@ class SimulatedProducer:
         self.epoch = -1
         self.queue: list[tuple[Any, ...]] = []
         self.refused: KafkaException | None = None
+        self.spoiled = False
+        """An error that asks for an abort has come."""
+        self.sent = False
+        self.through = False
+        """Of this transaction: something has reached the broker; its end has."""
 
     def init_transactions(self, seconds: float) -> None:
         blocking_step()
@@ -73,7 +79,7 @@ class SimulatedProducer:
 
     def begin_transaction(self) -> None:
         self._fatal()
-        self.refused = None
+        self.spoiled = self.sent = self.through = False
         blocking_step()
 
     def produce(
@@ -86,8 +92,11 @@ class SimulatedProducer:
         partition: int = 0,
         timestamp: int = 0,  # noqa: ARG002
     ) -> None:
-        """Into the queue; some of it is sent at once, as librdkafka's thread may."""
-        self._fatal()
+        """Into the queue; some of it is sent at once, as librdkafka's thread may. A transaction that has failed
+        meanwhile takes no more, and its commit tells why."""
+        if self.refused is not None or self.spoiled:
+            raise error(KafkaError._FATAL if self.refused is not None else KafkaError._STATE)
+        self.spoiled = self.trouble.happens(self.trouble.abortable / 20)
         self.queue.append(((topic, partition), key, value, dict(headers or ())))
         if self.trouble.happens(0.3):
             blocking_step()
@@ -99,11 +108,12 @@ class SimulatedProducer:
     def commit_transaction(self, seconds: float) -> None:
         self._fatal()
         self._not_now(seconds)
-        if self.owner not in self.broker.ended and self.trouble.happens(self.trouble.abortable):
+        if self.spoiled or (not self.through and self.trouble.happens(self.trouble.abortable)):
             self.trouble.aborts += 1
             raise error(KafkaError._INCONSISTENT, abort=True)
         while self.queue:
             self._send(1)
+            self._fatal()
             if self.queue and self.broker.away:
                 self._timed_out(seconds)
             blocking_step()
@@ -127,16 +137,16 @@ class SimulatedProducer:
         blocking_step()
         self.queue.clear()
         if self.refused is None and self.epoch >= 0:
-            try:
-                self.broker.end(self.owner, self.epoch, "aborted") if self.owner in self.broker.open else None
-            except (Away, Fenced):
-                pass
+            with suppress(Away, Fenced):
+                if self.owner in self.broker.open:
+                    self.broker.end(self.owner, self.epoch, "aborted")
 
     def _send(self, most: int = 1_000_000) -> None:
         try:
             while self.queue and most:
                 self.broker.append(self.owner, self.epoch, *self.queue[0])
                 self.queue.pop(0)
+                self.sent = True
                 most -= 1
         except Fenced:
             self.refused = fenced()
@@ -145,7 +155,9 @@ class SimulatedProducer:
 
     def _end(self, state: str, seconds: float) -> None:
         try:
-            self.broker.end(self.owner, self.epoch, state)
+            if self.sent:
+                self.broker.end(self.owner, self.epoch, state)
+            self.through = True
         except Fenced:
             self.refused = fenced()
             self._fatal()

@@ -64,7 +64,7 @@ class Cluster:
         self.counts: Counter[str] = Counter()
         self.exits: Counter[str] = Counter()
         self.absorbed = {(topic, p): -1 for topic in self.sources for p in range(plan.partitions)}
-        self.chaos = True
+        self.chaos, self.ending = True, False
 
     # What the processes call.
 
@@ -98,12 +98,13 @@ class Cluster:
     def gone(self, worker: Worker) -> None:
         """It is dead; its supervisor starts it again, a little later."""
         self.loop.kill(worker)
-        if self.chaos or all(w.dead for w in self.workers):
+        if self.chaos or (not self.ending and all(w.dead for w in self.workers)):
             self.loop.call_later(self.rng.uniform(0.1, 4.0), self._again, worker.instance, context=_nobody())
 
     def _again(self, instance: str) -> None:
         alive = [w for w in self.workers if not w.dead]
-        if len(alive) < self.plan.workers and not any(instance and w.instance == instance for w in alive):
+        taken = any(instance and w.instance == instance for w in alive)
+        if not self.ending and len(alive) < self.plan.workers and not taken:
             self.start_worker(instance)
 
     def start_worker(self, instance: str = "") -> Worker:
@@ -125,9 +126,10 @@ class Cluster:
         elif fate < self.plan.crash_a_step + self.plan.freeze_a_step and not process.frozen:
             self.freeze(process)
 
-    def freeze(self, worker: Worker) -> None:
+    def freeze(self, worker: Worker, least: float = 0.0) -> None:
         self.counts["freezes"] += 1
-        self.loop.freeze(worker, self.rng.choice((0.5, 3.0, self.plan.session_seconds + 3.0, 35.0)) * self.rng.random() * 1.3)
+        longest = self.rng.choice((0.5, 3.0, self.plan.session_seconds + 3.0, 40.0))
+        self.loop.freeze(worker, least + longest * self.rng.random())
 
     async def fate(self) -> None:
         for seconds, what in self.plan.events:
@@ -146,8 +148,8 @@ class Cluster:
         if what == "crash":
             self.counts["crashes"] += 1
             self.gone(worker)
-        elif what == "freeze" and not worker.frozen:
-            self.freeze(worker)
+        elif what in ("freeze", "nap") and not worker.frozen:
+            self.freeze(worker, 1.5 * self.plan.session_seconds if what == "nap" else 0.0)
         elif what == "stop" and not worker.stopping and worker.exit is None:
             worker.spawn(self.loop, lambda: worker.background(worker.stop()))
         elif what == "empty" and hasattr(worker, "consumer"):
@@ -215,6 +217,7 @@ class Cluster:
             self.faults.append(f"not absorbed after {SETTLED_SECONDS_MOST:.0f} s: {behind}")
         elif not await self._until(self._told, 20.0):
             self.faults.append(f"the group was told {self.group.committed}, the state has {self.absorbed}")
+        self.ending = True
         for worker in [w for w in self.workers if not w.dead and not w.stopping]:
             worker.spawn(self.loop, lambda worker=worker: worker.background(worker.stop()))
         if not await self._until(lambda: all(w.dead for w in self.workers), STOPPED_SECONDS_MOST):
@@ -307,5 +310,3 @@ def instead_of_kafka(cluster: Cluster) -> Iterator[None]:
         Job.current = None
         for module, name, value in before:
             setattr(module, name, value)
-
-

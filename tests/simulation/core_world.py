@@ -169,7 +169,8 @@ def make_world(seed: int, size: int = 60) -> CoreWorld:
         tuple(placed(rng, arrivals, partition, partitions, s) for s in (0, 1)) for partition in range(partitions)
     ]
     if rng.random() < 0.8:
-        end = max(at for at, _, _, _ in arrivals) + 5 * max(s.horizon_seconds + s.dedup_seconds for s in [*models, *world.changes])
+        longest = max(s.horizon_seconds + s.dedup_seconds for s in [*models, *world.changes])
+        end = max(at for at, _, _, _ in arrivals) + 5 * longest
         for logs in world.logs:
             for log in logs:
                 log.append((log[-1][0] + 1 if log else 0, Marked(on_grid(end))))

@@ -37,7 +37,12 @@ class Group:
     """``committed``: offset and metadata by partition. ``moves``: assignments made."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, broker: Broker, topics: tuple[str, ...], partitions: int, session: float
+        self,
+        loop: asyncio.AbstractEventLoop,
+        broker: Broker,
+        topics: tuple[str, ...],
+        partitions: int,
+        session: float,
     ) -> None:
         self.loop, self.broker = loop, broker
         self.topics, self.partitions = topics, partitions

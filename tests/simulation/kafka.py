@@ -17,6 +17,7 @@ TRANSACTION_SECONDS_MOST = 30.0
 
 Place = tuple[str, int]
 """Topic and partition."""
+Headers = Mapping[str, bytes]
 
 
 class Fenced(Exception):
@@ -132,7 +133,13 @@ class Broker:
         return self.epochs[owner]
 
     def append(
-        self, owner: str, epoch: int, place: Place, key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]
+        self,
+        owner: str,
+        epoch: int,
+        place: Place,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Mapping[str, bytes],
     ) -> int:
         self.answer()
         self.check(owner, epoch)

@@ -21,8 +21,8 @@ SERVICE_NAME = "simulated"
 
 
 class LedgerFold:
-    """State: ``chain<source>`` [count, digest, last offset]; ``key<n>`` the last offset of a residue, deleted by every
-    third one. Values that begin with ``!`` make an output, with ``!!`` at once."""
+    """State: ``chain<source>`` [count, digest, last offset]; ``key<n>`` the last offset of a residue, deleted by
+    every third one. Values that begin with ``!`` make an output, with ``!!`` at once."""
 
     def __init__(self, partition: int, state: dict[bytes, bytes], context: FoldContext) -> None:
         self.partition = partition

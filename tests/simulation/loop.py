@@ -198,7 +198,7 @@ class Job:
     # In the thread.
 
     def step(self, seconds: float | None = None) -> None:
-        """Between two calls to the broker: here the process may be frozen or killed. ``seconds``: it waits so long."""
+        """Between two calls to the broker: the process may be frozen or killed. ``seconds``: so long it waits."""
         process = self.process
         if process is None:
             return

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-EVENTS = ("crash", "freeze", "stop", "join", "rebalance", "empty", "away")
+EVENTS = ("crash", "freeze", "nap", "stop", "join", "rebalance", "empty", "away")
+"""A nap is a freeze that the group does not wait for."""
 
 
 @dataclass
 class Plan:
-    """Shares are per occasion. ``lost``: batches that vanish in front of the agent; ``stray``: fetches of partitions
-    that are not resumed; ``interrupted``: blocking work that can be stopped between its steps."""
+    """Shares are per occasion. ``lost``: batches that vanish in front of the agent; ``interrupted``: blocking work
+    that can be stopped between its steps."""
 
     seed: int
     started: float
@@ -31,7 +32,6 @@ class Plan:
     retriable: float
     unsure: float
     lost: float
-    stray: float
     events: list[tuple[float, str]] = field(default_factory=list)
 
     @classmethod
@@ -57,7 +57,6 @@ class Plan:
             retriable=rng.choice((0.0, 0.1)),
             unsure=rng.choice((0.0, 0.1)),
             lost=rng.choice((0.0, 0.0, 0.05)),
-            stray=rng.choice((0.0, 0.05)),
         )
         kinds = rng.sample(EVENTS, rng.randint(1, len(EVENTS)))
         moments = sorted(rng.uniform(0, plan.seconds) for _ in range(rng.choice((2, 5, 9))))
@@ -66,4 +65,4 @@ class Plan:
 
     def calm(self) -> None:
         """Nothing goes wrong any more."""
-        self.lost = self.stray = 0.0
+        self.lost = 0.0

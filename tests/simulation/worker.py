@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from driftloop.streams.transport.run import _Beats
 from faust.types import TP
 
 from .group import HEARTBEAT_SECONDS, Namesake, Out
-from .kafka import Away
+from .kafka import Away, Record
 from .loop import Process
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class SimulatedAiokafka:
 class SimulatedThread:
     """The thread that fetches; what runs here without an await cannot be interrupted, as on its own loop."""
 
+    forget_epochs = BatchThread.forget_epochs
     seek_to = BatchThread.seek_to
     committed = BatchThread.committed
     commit_following = BatchThread.commit_following
@@ -84,6 +86,7 @@ class SimulatedThread:
         self.epoch: dict[TP, int] = {}
         self.handed_out: dict[TP, int] = {}
         self.commits_failed = 0
+        self.busy_until = 0.0
 
     def _ensure_consumer(self) -> SimulatedAiokafka:
         return self.aiokafka
@@ -92,7 +95,10 @@ class SimulatedThread:
         return set(self.aiokafka.positions)
 
     async def on_loop(self, call: Any) -> Any:
-        await asyncio.sleep(self.worker.hop())
+        """Calls arrive in the order in which they were made."""
+        now = asyncio.get_running_loop().time()
+        self.busy_until = max(self.busy_until + 1e-6, now + self.worker.hop())
+        await asyncio.sleep(self.busy_until - now)
         found = await call
         await asyncio.sleep(self.worker.hop())
         return found
@@ -101,20 +107,32 @@ class SimulatedThread:
         position = self.aiokafka.positions.get(tp)
         return None if position is None else self.worker.cluster.broker.log(*tp).stable - position
 
-    def fetch(self, active: set[TP], most: int) -> dict[TP, list[RecordBatch]]:
-        """What is there of some of the partitions, stamped."""
-        rng, found = self.worker.rng, {}
-        for tp in sorted(active & set(self.aiokafka.positions)):
-            log, position = self.worker.cluster.broker.log(*tp), self.aiokafka.positions[tp]
-            records = log.committed(position)[: rng.randint(1, most)]
-            if not records or rng.random() < 0.2:
-                if not records:
-                    self.aiokafka.positions[tp] = max(position, log.stable)
+    async def fetch(self, active: set[TP], most: int, seconds: float) -> dict[TP, list[RecordBatch]]:
+        """As aiokafka's fetched_records: it waits up to ``seconds`` for something, over a rebalance if need be, and
+        looks at ``active``, which changes under its hands, only then; if that is empty by then, everything counts.
+        """
+        deadline = asyncio.get_running_loop().time() + seconds
+        while True:
+            while self.worker.reassigning:
+                await asyncio.sleep(0.01)
+            found = {tp: self._stamped(tp, chunks) for tp, chunks in self._drained(active, most)}
+            if found or asyncio.get_running_loop().time() >= deadline:
+                return found
+            await asyncio.sleep(0.1)
+
+    def _drained(self, active: set[TP], most: int) -> Iterator[tuple[TP, list[list[Record]]]]:
+        rng, broker = self.worker.rng, self.worker.cluster.broker
+        for tp in [] if broker.away else sorted(self.aiokafka.positions):
+            if (active and tp not in active) or rng.random() < 0.2:
                 continue
-            self.aiokafka.positions[tp] = records[-1].offset + 1
-            at = rng.randint(1, len(records))
-            found[tp] = self._stamped(tp, [chunk for chunk in (records[:at], records[at:]) if chunk])
-        return found
+            log, position = broker.log(*tp), self.aiokafka.positions[tp]
+            records = log.committed(position)[: rng.randint(1, most)]
+            if records:
+                self.aiokafka.positions[tp] = records[-1].offset + 1
+                at = rng.randint(1, len(records))
+                yield tp, [chunk for chunk in (records[:at], records[at:]) if chunk]
+            else:
+                self.aiokafka.positions[tp] = max(position, log.stable)
 
 
 class SimulatedConsumer:
@@ -127,6 +145,7 @@ class SimulatedConsumer:
         self.worker, self.partitions = worker, partitions
         self.thread = SimulatedThread(worker)
         self.active: set[TP] = set()
+        self.paused: set[TP] = set()
         self.flow_active = False
         self.queue: list[RecordBatch] = []
         self.news = asyncio.Event()
@@ -134,9 +153,12 @@ class SimulatedConsumer:
 
     def pause_partitions(self, tps: Any) -> None:
         self.active -= set(tps)
+        self.paused |= set(tps)
 
     def resume_partitions(self, tps: Any) -> None:
-        self.active |= {tp for tp in tps if self.partitions.is_ready(tp)}
+        ready = {tp for tp in tps if self.partitions.is_ready(tp)}
+        self.active |= ready
+        self.paused -= ready
         self.news.set()
 
     def empty_queue(self) -> None:
@@ -144,26 +166,31 @@ class SimulatedConsumer:
 
     async def revoked(self) -> None:
         """The order of faust.App._on_partitions_revoked."""
-        thread = self.thread
-        thread.epoch.clear()
-        thread.handed_out.clear()
+        self.worker.reassigning = True
+        self.thread.forget_epochs()
         await asyncio.sleep(self.worker.hop())
-        if thread.aiokafka.positions:
+        if self.thread.assignment():
             self.flow_active = False
-            self.active.clear()
+            self.pause_partitions(self.thread.assignment())
             self.empty_queue()
             await self.wait_empty()
         self.partitions.revoked()
-        thread.aiokafka.positions.clear()
 
     async def assigned(self, tps: set[TP]) -> None:
         """The order of faust's assigned callback and of Recovery._resume_streams."""
-        committed = self.worker.cluster.group.committed
-        self.thread.aiokafka.positions = {tp: max(0, committed.get((tp.topic, tp.partition), (0, ""))[0]) for tp in tps}
-        await asyncio.sleep(self.worker.hop())
+        worker = self.worker
+        committed = worker.cluster.group.committed
+        self.thread.aiokafka.positions = {tp: max(0, committed.get(tuple(tp), (0, ""))[0]) for tp in tps}
+        self.thread.forget_epochs()
+        worker.reassigning = False
+        await asyncio.sleep(worker.hop())
         self.partitions.assigned(tps)
-        await asyncio.sleep(self.worker.hop())
-        self.worker.background(self._resume(self.worker.generation, tps))
+        self.paused &= tps
+        self.active.clear()
+        self.active |= tps - self.paused
+        await asyncio.sleep(worker.hop())
+        self.pause_partitions(tps)
+        worker.background(self._resume(worker.generation, tps))
 
     async def _resume(self, generation: int, tps: set[TP]) -> None:
         await asyncio.sleep(self.worker.hop())
@@ -181,16 +208,16 @@ class SimulatedConsumer:
     async def fetching(self) -> None:
         """BatchConsumer._getmany: what comes over from the thread and is still current goes into the queue."""
         worker = self.worker
+        plan = worker.cluster.plan
         while True:
-            stray = worker.rng.random() < worker.cluster.plan.stray
-            active = set(self.thread.aiokafka.positions) if stray else set(self.active) if self.flow_active else set()
-            if worker.cluster.broker.away or len(self.queue) >= BATCHES_WAITING_MOST or not active:
+            if len(self.queue) >= BATCHES_WAITING_MOST or not self.active or not self.flow_active:
                 self.news.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.news.wait(), 0.5)
                 continue
-            fetched = self.thread.fetch(active, worker.cluster.plan.batch_most)
-            await asyncio.sleep(worker.hop() if fetched else 0.2)
+            await asyncio.sleep(worker.hop())
+            fetched = await self.thread.fetch(self.active, plan.batch_most, 1.0)
+            await asyncio.sleep(worker.hop())
             for batches in fetched.values():
                 self.queue += [batch for batch in batches if self.partitions.is_current(batch)]
             self.news.set()
@@ -222,6 +249,7 @@ class Worker(Process):
         self.conf = self
         self.member, self.generation = "", -1
         self.tasks: list[asyncio.Future[Any]] = []
+        self.reassigning = False
         self.stopping = False
         self.exit: Exit | None = None
 
@@ -277,8 +305,20 @@ class Worker(Process):
                 self.cluster.left(self, Exit.FENCED, "a namesake")
                 return
             if not self.stopping:
-                self.generation = -1
-                await self.consumer.revoked()
+                await self._give_back()
+
+    async def _give_back(self) -> None:
+        """Heartbeats go on meanwhile, so that the group waits."""
+        beating = self.background(self._beating())
+        await self.consumer.revoked()
+        beating.cancel()
+        self.generation = -1
+
+    async def _beating(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            with suppress(Away, Out, Namesake):
+                self.cluster.group.heartbeat(self.member, self.generation, self.instance)
 
     async def _wait_for_broker(self) -> None:
         """The assignment stays; heartbeats go on when it is back."""
@@ -295,8 +335,7 @@ class Worker(Process):
         if not self.stopping:
             if self.member not in group.members:
                 self.member = ""
-            self.generation = -1
-            await self.consumer.revoked()
+            await self._give_back()
 
     def described(self) -> str:
         """Where it stands, for a person."""

@@ -1,0 +1,44 @@
+"""Hundreds of worlds through the transport's own code: processes that crash, freeze and come back between any two
+steps, a broker that refuses and vanishes; and each record has had its effect once."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from . import protocol
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+"""A killed process awaits nothing any more, and Python says so."""
+SEEDS, STEP = 150, 25
+
+
+@pytest.fixture(autouse=True)
+def _silence() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, STEP))
+def test_whatever_befalls_the_workers_each_record_has_its_effect_once(first: int) -> None:
+    for seed in range(first, first + STEP):
+        outcome = protocol.simulate(seed)
+        assert not outcome.faults, f"{outcome.again}: {outcome.faults[0]}"
+
+
+def test_one_seed_is_one_world() -> None:
+    for seed in (7, 11, 23):
+        assert protocol.simulate(seed) == protocol.simulate(seed)
+
+
+def test_everything_happens_in_some_world() -> None:
+    """A simulation in which nothing goes wrong proves nothing."""
+    seen: Counter[str] = Counter()
+    for seed in range(40):
+        seen.update(protocol.simulate(seed).counts)
+    wanted = {"crashes", "freezes", "outages", "emptied", "aborts", "moves", "expelled", "fenced", "outputs"}
+    assert min(seen[name] for name in (*wanted, "exit_fenced", "exit_stopped")) > 0, seen
