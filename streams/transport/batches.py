@@ -49,6 +49,11 @@ class RecordBatch:
         """Kafka's timestamp of the last record."""
         return float(self.records[-1].timestamp) / 1000.0
 
+    @property
+    def value_bytes(self) -> int:
+        """All values together; counted anew each time."""
+        return sum(len(record.value or b"") for record in self.records)
+
     def __len__(self) -> int:
         return len(self.offsets)
 

@@ -108,7 +108,7 @@ class Checkpoints:
 
     def _collect(self, part: Partition, fold: PartitionFold) -> Changes:
         part.stop_timer()
-        part.changed, part.unsaved_records = False, 0
+        part.changed, part.unsaved_records, part.unsaved_bytes = False, 0, 0
         part.checkpoints_started = (part.checkpoints_started[1], asyncio.get_running_loop().time())
         changes = fold.collect()
         part.changed = bool(changes.absorbed)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from driftloop.streams.fold import PartitionFold
 from driftloop.streams.transport.header import StateHeader
 from driftloop.streams.transport.writer import Writer
 from faust.types import TP
+
+UNSAVED_RECORDS_MOST = 200_000
+"""Of one partition, while its transaction hangs: then no more records are taken until it is through."""
+UNSAVED_BYTES_MOST = 128 << 20
+"""Of all partitions together, likewise."""
 
 
 class Partition:
@@ -37,6 +42,8 @@ class Partition:
         self.gone = False
         self.changed = False
         self.unsaved_records = 0
+        self.unsaved_bytes = 0
+        """Values taken in while a transaction is in flight; none are counted while there is none."""
         self.aborts_in_a_row = 0
         self.checkpoints_started = (float("-inf"), float("-inf"))
         """Times on the event loop's clock of the last two."""
@@ -82,3 +89,9 @@ class Partition:
             dict(self.topic_ids),
             skipped=dict(self.skipped),
         )
+
+
+def too_much_unsaved(part: Partition, of_all: Iterable[Partition]) -> bool:
+    """While transactions hang: should no more records of ``part`` be taken?"""
+    too_many = part.busy is not None and part.unsaved_records >= UNSAVED_RECORDS_MOST
+    return too_many or sum(each.unsaved_bytes for each in of_all) >= UNSAVED_BYTES_MOST

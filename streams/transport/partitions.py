@@ -21,7 +21,7 @@ from driftloop.streams.transport.consumer_thread import Committed, Seek
 from driftloop.streams.transport.exits import Exit, leave, log
 from driftloop.streams.transport.following import compare, follow
 from driftloop.streams.transport.loader import Loader
-from driftloop.streams.transport.partition import Partition
+from driftloop.streams.transport.partition import Partition, too_much_unsaved
 from driftloop.streams.transport.stepping import Step
 from driftloop.streams.transport.stragglers import stragglers
 from faust.types import TP
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 LAST_CHECKPOINT_SECONDS = 4.0
 LEAVING_SECONDS = 8.0
-UNSAVED_RECORDS_MOST = 200_000
-"""Of one partition, while its transaction hangs: then no more records are taken until it is through."""
+ROOM_SECONDS = 1.0
+"""Between two looks for room: another partition's transaction, begun meanwhile, may have made it."""
 
 
 class Partitions:
@@ -159,7 +159,8 @@ class Partitions:
             return
         part.fold, part.topic_ids = fold, dict(self._loader.expected.topic_ids)
         part.absorbed, part.saved = dict(restored.absorbed), dict(restored.absorbed)
-        part.skipped, part.unsaved_records = dict(restored.skipped), 0
+        part.skipped = dict(restored.skipped)
+        part.unsaved_records = part.unsaved_bytes = 0
         for topic, lag in restored.lags.items():
             part.lag_told[topic] = lag
             fold.absorb(empty_records(topic, part.number, lag))
@@ -206,11 +207,12 @@ class Partitions:
     # Records.
 
     async def room_for(self, batch: RecordBatch) -> None:
-        """Wait while the batch's partition has too much that no transaction has taken yet."""
-        while (part := self._parts.get(batch.partition)) is not None:
-            if part.gone or part.busy is None or part.unsaved_records < UNSAVED_RECORDS_MOST:
+        """Wait while too much has come that no transaction has taken yet, of the batch's partition or of all."""
+        while (part := self._parts.get(batch.partition)) is not None and not part.gone:
+            hanging = [each.busy for each in self._parts.values() if each.busy is not None]
+            if not hanging or not too_much_unsaved(part, self._parts.values()):
                 return
-            await asyncio.wait([part.busy])
+            await asyncio.wait(hanging, timeout=ROOM_SECONDS, return_when=asyncio.FIRST_COMPLETED)
 
     def take(self, batch: RecordBatch) -> None:
         """Absorb what the fold has not absorbed. No await in here: nothing may come between check and effect."""
@@ -228,6 +230,8 @@ class Partitions:
         part.absorbed[batch.topic], part.lag_told[batch.topic] = batch.last, batch.lag
         part.changed = True
         part.unsaved_records += len(fresh)
+        if part.busy is not None:  # otherwise they wait for a second at most
+            part.unsaved_bytes += fresh.value_bytes
         self.step.look(part, asyncio.get_running_loop().time())
         self.checkpoints.if_due(part)
 
