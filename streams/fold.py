@@ -160,6 +160,8 @@ class FoldContext:
     partitions: int
     topic: Callable[[str], str]
     """Full name of a topic by its short one."""
+    pending_bytes_most: int = 128 << 20
+    """What a partition may remember, bytes of memory."""
 
 
 FoldFactory = Callable[[int, dict[bytes, bytes], FoldContext], PartitionFold]

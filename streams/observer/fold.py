@@ -18,6 +18,7 @@ from driftloop.streams.fold import Changes, FoldContext, Output, SourceRecords
 from driftloop.streams.observer.model import ModelFold, Where
 from driftloop.streams.observer.reading import Batch, predictions_batch, truths_batch
 from driftloop.streams.observer.replay import NOTHING, Layer, Replay
+from driftloop.streams.observer.rows import Rows
 from driftloop.streams.observer.state import key_of, model_records, restore_models
 from driftloop.streams.observer.step import source_ahead
 from driftloop.streams.observer.telling import counters_of, pane_of, pane_output, progress_outputs
@@ -29,9 +30,10 @@ LAYOUT = 1
 PREDICTIONS, TRUTHS = 0, 1
 SOURCES = ("predictions", "ground-truth")
 ROWS_MOST = 1_000_000
-"""Rows of predictions and truths that one partition remembers, at about 100 bytes each. Beyond it the segment with
-the oldest rows is dropped; those of its rows that were still waiting are counted as ``overflow``, and what was to
-meet them later is an orphan. Within the bound numbers are exact."""
+"""Rows of predictions and truths that one partition remembers, at 70 to 100 bytes each; more with segments, many
+classes or paired models, so that ``pending_bytes_most`` of the context bounds them too. Beyond either the segment
+with the oldest rows is dropped; those of its rows that were still waiting are counted as ``overflow``, and what was
+to meet them later is an orphan. Within the bounds numbers are exact."""
 ROWS_GATHERED_MOST = 8_192
 """Rows are folded when so many are there, at the latest at the checkpoint: many small batches of many models cost few
 folds."""
@@ -211,9 +213,13 @@ class ObserverFold:
         for model in self.models.values():
             model.drain()
         stores = [(model, i, rows) for model in self.models.values() for i, rows in enumerate(model.stores())]
-        while sum(len(rows) for _, _, rows in stores) > self.rows_most:
+        while self._too_many([rows for _, _, rows in stores]):
             model, i, _ = min(stores, key=lambda store: store[2].oldest)
             model.overflow(i)
+
+    def _too_many(self, stores: Sequence[Rows]) -> bool:
+        bytes_most = self.context.pending_bytes_most
+        return sum(map(len, stores)) > self.rows_most or sum(rows.live_bytes for rows in stores) > bytes_most
 
     def _progress(self) -> Progress:
         """Watermarks that hold for every model: none may see one go back when it sends its first record here."""

@@ -16,6 +16,8 @@ from driftloop.streams.observer.index import Hashes, Index, Slots
 from numpy.typing import DTypeLike, NDArray
 
 SEGMENT_ROWS = 4_096
+INDEX_BYTES_A_ROW = 30
+"""18 to 43, as full as the index is (index.py)."""
 FEW = 100
 """Up to so many rows a loop of Python's is faster than numpy's calls."""
 WAITING, MATCHED, LATE, CLOSED = 0, 1, 2, 3
@@ -80,6 +82,11 @@ class Rows:
     @property
     def nbytes(self) -> int:
         return sum(c.nbytes for c in self.columns.values()) + self.status.nbytes + self.index.nbytes
+
+    @property
+    def live_bytes(self) -> int:
+        """What the rows take, those of the columns that are free for the next ones not counted."""
+        return self._count * (sum(kind.itemsize for kind in self.types.values()) + 1 + INDEX_BYTES_A_ROW)
 
     @property
     def oldest(self) -> float:

@@ -44,7 +44,9 @@ def run(service: Service, settings: Settings) -> int:
         log.error("%s", error)
         return Exit.CONFIG if isinstance(error, ConfigError) else Exit.UNAVAILABLE
     collect_garbage_seldom()
-    context = FoldContext(catalogue.catalogue, catalogue.refresh, partitions, settings.topic)
+    context = FoldContext(
+        catalogue.catalogue, catalogue.refresh, partitions, settings.topic, settings.pending_mb << 20
+    )
     code = asyncio.run(_serve(service, settings, Restorer(service, settings, context), cluster, catalogue))
     catalogue.close()
     return code

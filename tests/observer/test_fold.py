@@ -195,7 +195,8 @@ def test_an_unknown_model_is_looked_up_once_a_batch_before_it_is_a_dead_letter()
     assert set(late.fold.models) == {"loans", "clicks"}
 
 
-def test_what_does_not_fit_is_dropped_oldest_first_and_counted() -> None:
+@pytest.mark.parametrize("bound", ["rows", "bytes"])
+def test_what_does_not_fit_is_dropped_oldest_first_and_counted(bound: str) -> None:
     spec = replace(LOANS, horizon_seconds=20 * 86_400.0)
     rng = random.Random(3)
     made = [replace(prediction(rng, f"n{i}", START + 10.0 * i), spec=spec, role="champion") for i in range(400)]
@@ -203,7 +204,11 @@ def test_what_does_not_fit_is_dropped_oldest_first_and_counted() -> None:
     end = Marked(START + 60 * 86_400.0)
     known = [Observed(p.name, spec, START + 5_000.0 + i, "default") for i, p in enumerate(made)]
     world = World([*made, end], [*known, end])
-    transport = Transport(world, context(None, spec), rows_most=64)
+    seen = context(None, spec)
+    if bound == "rows":
+        transport = Transport(world, seen, rows_most=64)
+    else:  # 46 bytes of columns a prediction, one of status, and the index
+        transport = Transport(world, replace(seen, pending_bytes_most=64 * 77))
     transport.deliver(0, 400)
     transport.commit()
     assert len(transport.fold.models["loans"].join.predictions) <= 64
