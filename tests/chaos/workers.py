@@ -55,11 +55,13 @@ class Worker:
 
     @property
     def expected(self) -> bool:
-        """It ended as it had to: as it was told, or by a guard that a supervisor answers with a new start."""
+        """It ended as it had to: as it was told (by the signal itself, where it was not even up), or by a guard that
+        a supervisor answers with a new start."""
         if self.ending == "kill":
             return self.process.returncode == -signal.SIGKILL
         if self.ending == "term":
-            return self.process.returncode in {Exit.STOPPED, *SURVIVED}
+            not_up = self.process.returncode == -signal.SIGTERM and not self.log.stat().st_size
+            return not_up or self.process.returncode in {Exit.STOPPED, *SURVIVED}
         return self.process.returncode in SURVIVED
 
 
