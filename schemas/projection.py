@@ -15,6 +15,8 @@ Bounds: 2^24 vectors in one call, 2^34 in one sum. Cost, one thread:
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from driftloop.schemas.basis import Basis, directions, seeded
 from numpy.typing import NDArray
@@ -30,6 +32,15 @@ _NORM_BITS = 2.0**10
 
 Whole = NDArray[np.int64]
 Doubles = NDArray[np.float64]
+
+
+class Projected(NamedTuple):
+    """Of n vectors: ``norms`` f8[n], NaN where one is not finite throughout; ``phase`` int64[n, 64] in turns / 4,096
+    and ``z`` f8[n, k] in its unit, 0 there."""
+
+    norms: Doubles
+    phase: Whole
+    z: Doubles
 
 
 class Projection:
@@ -68,19 +79,21 @@ class Projection:
         mantissa, exponent = np.frexp(np.sqrt(np.einsum("ij,ij->i", steps, steps)) * (self._scale / _STEP))
         return np.asarray(np.ldexp(np.rint(mantissa * _NORM_BITS) / _NORM_BITS, exponent))
 
-    def all_norms(self, vectors: NDArray[np.float32]) -> Doubles:
-        """f8[n]; NaN for vectors that are not finite throughout."""
-        found = np.full(len(vectors), np.nan)
-        for at in range(0, len(vectors), ROWS_AT_ONCE):
+    def project(self, vectors: NDArray[np.float32]) -> Projected:
+        """All there is to know of f4[n, width], in pieces that stay in the processor's cache."""
+        rows = len(vectors)
+        norms, phase = np.full(rows, np.nan), np.zeros((rows, FREQUENCIES), np.int64)
+        z = np.zeros((rows, self._whitened.shape[1]))
+        for at in range(0, rows, ROWS_AT_ONCE):
             part = vectors[at : at + ROWS_AT_ONCE]
-            finite = np.flatnonzero(np.isfinite(part).all(axis=1))
-            found[at + finite] = self.norms(self.steps(part[finite]))
-        return found
-
-    def norm_codes(self, vectors: NDArray[np.float32], edges: tuple[float, ...]) -> Whole:
-        """Bin of each norm; len(edges) + 1: missing."""
-        norms = self.all_norms(vectors)
-        return np.where(np.isnan(norms), len(edges) + 1, np.searchsorted(edges, norms, side="right"))
+            finite = np.isfinite(part).all(axis=1)
+            here: Any = slice(at, at + len(part))
+            if not finite.all():
+                part, here = part[finite], at + np.flatnonzero(finite)
+            steps = self.steps(part)
+            norms[here] = self.norms(steps)
+            phase[here], z[here] = self.coordinates(steps)
+        return Projected(norms, phase, z)
 
     def coordinates(self, steps: Doubles) -> tuple[NDArray[np.int64], Doubles]:
         """(phase int64[n, 64] in turns / 4,096, z f8[n, k] in its unit)."""
@@ -95,13 +108,19 @@ class Projection:
         second = (z.T @ z)[self._upper]
         return np.concatenate([cosine, sine, z.sum(axis=0).astype(np.int64), second.astype(np.int64)])
 
-    def all_sums(self, vectors: NDArray[np.float32]) -> dict[str, float]:
-        """The sums over all finite rows of f4[n, width], by name."""
+    def all_sums(self, projected: Projected) -> dict[str, float]:
+        """The sums over all vectors that are there, by name."""
+        there = ~np.isnan(projected.norms)
         total = np.zeros(len(self.units), np.int64)
-        for at in range(0, len(vectors), ROWS_AT_ONCE):
-            part = vectors[at : at + ROWS_AT_ONCE]
-            total += self.sums(*self.coordinates(self.steps(part[np.isfinite(part).all(axis=1)])))
+        phase, z = projected.phase[there], projected.z[there]
+        for at in range(0, len(z), ROWS_AT_ONCE):
+            total += self.sums(phase[at : at + ROWS_AT_ONCE], z[at : at + ROWS_AT_ONCE])
         return {name: n * unit for (name, unit), n in zip(self.units.items(), total.tolist(), strict=True)}
+
+
+def norm_codes(norms: Doubles, edges: tuple[float, ...]) -> Whole:
+    """Bin of each norm; len(edges) + 1: missing."""
+    return np.where(np.isnan(norms), len(edges) + 1, np.searchsorted(edges, norms, side="right"))
 
 
 def named(feature: str, of_sums: dict[str, float]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from driftloop.schemas.basis import Basis, learn_basis
-from driftloop.schemas.projection import Projection, named
+from driftloop.schemas.projection import Projection, named, norm_codes
 from driftloop.schemas.specification import MonitorSpecification
 from numpy.typing import NDArray
 
@@ -24,7 +24,7 @@ def learn_bases(
         basis = learn_basis(columns[f.name]) if f.basis is None else None
         if basis is not None:
             bases[f.name] = basis
-            edges[f.name] = edges_of(Projection(f.width, basis).all_norms(columns[f.name]))
+            edges[f.name] = edges_of(Projection(f.width, basis).project(columns[f.name]).norms)
     return edges, bases
 
 
@@ -37,7 +37,8 @@ def count_vectors(
     for f in spec.embeddings:
         if f.basis is not None and f.edges is not None:
             projection = Projection(f.width, f.basis)
-            codes = projection.norm_codes(columns[f.name], f.edges)
+            projected = projection.project(columns[f.name])
+            codes = norm_codes(projected.norms, f.edges)
             counts[f.name] = tuple(np.bincount(codes, minlength=f.bins).tolist())
-            sums |= named(f.name, projection.all_sums(columns[f.name]))
+            sums |= named(f.name, projection.all_sums(projected))
     return counts, sums

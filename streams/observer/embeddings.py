@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from driftloop.schemas.projection import ROWS_AT_ONCE, Projection, named
+from driftloop.schemas.projection import ROWS_AT_ONCE, Projected, Projection, named, norm_codes
 from driftloop.schemas.specification import MonitorSpecification
 from numpy.typing import NDArray
 
@@ -46,25 +46,34 @@ class EmbeddingSketch:
     def __len__(self) -> int:
         return len(self._features)
 
-    def columns(self, vectors: Vectors) -> Codes:
+    def project(self, vectors: Vectors) -> list[Projected]:
+        """Of n rows, each embedding that has a basis; empty before."""
+        both = zip(self._places, self._projections, strict=True)
+        return [projection.project(vectors[:, place]) for place, projection in both if projection is not None]
+
+    def columns(self, vectors: Vectors, projected: list[Projected]) -> Codes:
         """int64[n, 2 E]: what each row raises by one, of each embedding its norm (or that it is missing), and broken
         or the sink."""
-        at, sink = self._layout.at, self._layout.sink
+        at, sink, rest = self._layout.at, self._layout.sink, iter(projected)
         found = np.empty((len(vectors), 2 * len(self)), np.int64)
         for e, (f, place, projection) in enumerate(zip(self._features, self._places, self._projections, strict=True)):
             some = vectors[:, place]
-            whole = np.isfinite(some).all(axis=1)
             if projection is not None and f.edges is not None:
-                found[:, 2 * e] = at[f"feature:{f.name}"] + projection.norm_codes(some, f.edges)
+                norms = next(rest).norms
+                missing = np.isnan(norms)
+                found[:, 2 * e] = at[f"feature:{f.name}"] + norm_codes(norms, f.edges)
             else:
-                found[:, 2 * e] = np.where(whole, sink, at[f"missing:{f.name}"])
-            broken = ~whole & ~np.isnan(some).all(axis=1)
-            found[:, 2 * e + 1] = np.where(broken, at[f"broken:{f.name}"], sink)
+                missing = np.logical_not(np.isfinite(some).all(axis=1))
+                found[:, 2 * e] = np.where(missing, at[f"missing:{f.name}"], sink)
+            found[:, 2 * e + 1] = sink
+            if missing.any():
+                gone = np.flatnonzero(missing)
+                found[gone[~np.isnan(some[gone]).all(axis=1)], 2 * e + 1] = at[f"broken:{f.name}"]
         return found
 
-    def group_sums(self, vectors: Vectors) -> Callable[[Codes, int], Codes] | None:
+    def group_sums(self, projected: list[Projected]) -> Callable[[Codes, int], Codes] | None:
         """For Table.add; None where there is nothing to sum."""
-        if not self.units:
+        if not projected:
             return None
 
         def summed(which: Codes, groups: int) -> Codes:
@@ -74,21 +83,19 @@ class EmbeddingSketch:
             start = 0
             for group, end in enumerate(ends):
                 for at in range(start, end, ROWS_AT_ONCE):
-                    total[group] += self._sums(vectors[order[at : min(end, at + ROWS_AT_ONCE)]])
+                    total[group] += self._sums(projected, order[at : min(end, at + ROWS_AT_ONCE)])
                 start = end
             return total
 
         return summed
 
+    def _sums(self, projected: list[Projected], rows: Codes) -> Codes:
+        parts = []
+        for projection, (norms, phase, z) in zip(filter(None, self._projections), projected, strict=True):
+            there = rows[~np.isnan(norms[rows])]
+            parts.append(projection.sums(phase[there], z[there]))
+        return np.concatenate(parts)
+
     def told(self, sums: tuple[int, ...]) -> dict[str, float]:
         """The sums of a pane by name."""
         return {name: n * unit for (name, unit), n in zip(self.units.items(), sums, strict=True)}
-
-    def _sums(self, vectors: Vectors) -> Codes:
-        parts = []
-        for projection, place in zip(self._projections, self._places, strict=True):
-            if projection is not None:
-                some = vectors[:, place]
-                steps = projection.steps(some[np.isfinite(some).all(axis=1)])
-                parts.append(projection.sums(*projection.coordinates(steps)))
-        return np.concatenate(parts)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from driftloop.schemas.batch import PredictionColumns, TruthColumns
+from driftloop.schemas.projection import Projected
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.observer.counters import CHALLENGER, Counters
 from driftloop.streams.observer.embeddings import EmbeddingSketch
@@ -236,9 +237,9 @@ class ModelFold:
         taken = self.join.predict(batch, payload)
         self._count(taken, batch, PREDICTIONS)
         columns = edition.sketch.columns(new.scores, new.predicted, new.numeric, new.categories)
-        segments, vectors = new.segments, new.vectors
+        segments, projected = new.segments, edition.embeddings.project(new.vectors)
         if edition.embeddings:
-            columns = np.concatenate([columns, edition.embeddings.columns(vectors)], axis=1)
+            columns = np.concatenate([columns, edition.embeddings.columns(new.vectors, projected)], axis=1)
         if edition.segments:
             columns = np.concatenate([columns, edition.segments.others(segments, edition.sketch.layout)], axis=1)
         accepted = taken.verdicts == ACCEPTED
@@ -249,13 +250,13 @@ class ModelFold:
         if not accepted.all():
             times, before, seats, offsets = times[accepted], before[accepted], seats[accepted], offsets[accepted]
             columns, segments = columns[accepted], segments[accepted]
-            vectors = vectors[accepted] if edition.embeddings else vectors
+            projected = [Projected(*[column[accepted] for column in p]) for p in projected]
         panes = self.clock.pane_of(times)
         instants = self.clock.ends_of(panes)
         due = self.clock.due(instants, before)
         place = Place(seats.astype(np.int64), np.full(len(times), -1), panes, instants, due)
         added = Added(columns, np.empty((len(times), 0), np.int64), offsets, None)
-        edition.features.fold(place, added._replace(group_sums=edition.embeddings.group_sums(vectors)))
+        edition.features.fold(place, added._replace(group_sums=edition.embeddings.group_sums(projected)))
         if edition.segments:
             head = edition.sketch.head_columns(columns)
             edition.feature_segments.fold_each(place, added._replace(columns=head), segments)

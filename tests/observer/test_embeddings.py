@@ -31,6 +31,10 @@ TEXT, PICTURE = (
 PLAIN = replace(LOANS, features=(*LOANS.features, TEXT, PICTURE))
 
 
+def sums_of(projection: Projection, vectors: np.ndarray) -> dict[str, float]:
+    return projection.all_sums(projection.project(vectors))
+
+
 def a_vector(rng: random.Random) -> list[float] | None:
     return None if rng.random() < 0.2 else [rng.gauss(1.0, 2.0) for _ in range(WIDTH)]
 
@@ -49,7 +53,7 @@ def with_bases() -> MonitorSpecification:
     assert "picture" not in baselines.features
     known = found.features[-2]
     assert known.basis is not None
-    assert dict(baselines.sums) == named("text", Projection(WIDTH, known.basis).all_sums(text))
+    assert dict(baselines.sums) == named("text", sums_of(Projection(WIDTH, known.basis), text))
     assert MonitorSpecification.from_json(found.to_json()) == found
     return found
 
@@ -71,7 +75,7 @@ class EmbeddingOracle(PaneOracle):
             return
         assert text.basis is not None
         single = np.array([vector or [math.nan] * WIDTH], np.float32)
-        sums |= named("text", Projection(WIDTH, text.basis).all_sums(single))
+        sums |= named("text", sums_of(Projection(WIDTH, text.basis), single))
         steps = [round(x * (4_096 / text.basis.scale)) for x in single[0].tolist()] if vector else []
         norm = math.sqrt(sum(u * u for u in steps)) * (text.basis.scale / 4_096)
         bits = 10 - math.frexp(norm)[1] if vector else 0
@@ -146,7 +150,7 @@ def test_a_vector_that_is_not_finite_is_missing_and_broken_and_hurts_no_sum() ->
     assert pane.counts["missing:picture"] == 3
     basis = EMBEDDED.embeddings[0].basis
     assert basis is not None
-    alone = Projection(WIDTH, basis).all_sums(np.ones((1, WIDTH), np.float32))
+    alone = sums_of(Projection(WIDTH, basis), np.ones((1, WIDTH), np.float32))
     assert pane.sums == named("text", alone)
 
 
