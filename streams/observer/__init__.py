@@ -19,9 +19,9 @@
     counts      predictions, labelled, unlabelled, never_labelled (of champion and history; with _challenger behind it
                 those of challengers), orphans, duplicates, amendments, too_late, overflow; where above zero
 
-An embedding (embeddings.py) has feature:<name>, its norm on the bins of the specification, once a reference was built;
-    missing:<name>, broken:<name> (not finite, yet not all NaN); and sums cos:, sin: (64 each), first: (16) and
-    second: (136) :<name>:<number> over the vectors that are there, whose number is that of the histogram's other bins.
+An embedding (embeddings.py) has feature:<name>, its norm on the bins of the specification, once a reference was
+    built; missing:<name>, broken:<name> (not finite, yet not all NaN); and sums cos:, sin: (64 each), first: (16) and
+    second: (136) :<name>:<number> over the vectors that are there; the norm's bins but the last count those.
 
 Panes of declared segments (segments.py) have ``segment`` set, and the header ce_subject; kinds, buckets, instants and
     revisions are those of the whole. ``features``: predictions, score and predicted alone. ``labels``: everything.
