@@ -5,8 +5,9 @@ for every two or three of them, and each answer costs as much as a hundred recor
 (``fetch.min.bytes``) makes answers rarer; how many bytes are enough depends on the traffic and its compression, so it
 is found by trying: answers that come too close together ask for more, answers too far apart for less.
 
-A backlog is not slowed down, for there is always enough; nor is the first record after a silence, for the demand is
-back at one byte by then. What comes when traffic ebbs away waits at most fetch.max.wait (consumer_thread.py).
+A backlog is not slowed down, for there is always enough; nor is a burst, whose last small record (often the one that
+closes a window) would be the one to wait: only traffic that has been dense for ``DENSE_SECONDS`` is asked to. When it
+ebbs away, what comes last waits ``WAIT_MS_MOST`` at most.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ from dataclasses import dataclass
 from typing import Any
 
 FETCHES_APART_SECONDS = 0.04
+LATE_SECONDS = 2 * FETCHES_APART_SECONDS
+"""Answers further apart are no dense traffic; nobody need wait to make them rarer."""
+DENSE_SECONDS = 0.5
+WAIT_MS_MOST = 50
+"""Of a fetch that asks for more than one byte."""
 BYTES_MOST = 1 << 20
 STEP_MOST = 2.0
 """The demand changes by at most this factor an answer: one early or late answer does not tell of the traffic."""
@@ -28,17 +34,20 @@ BYTES_FIRST = 512
 class Demand:
     """Of one broker. ``min_bytes`` of the next fetch."""
 
-    apart_seconds: float = FETCHES_APART_SECONDS
     min_bytes: int = 1
     _answered_at: float | None = None
+    _dense_since: float | None = None
 
     def answered(self, now: float, empty: bool = False) -> None:
         """A fetch came back at ``now`` (seconds of any clock); ``empty``: with nothing, after the longest wait."""
         before, self._answered_at = self._answered_at, now
-        if empty:
-            self.min_bytes = 1
-        elif before is not None:
-            factor = self.apart_seconds / max(now - before, 1e-6)
+        if empty or before is None or now - before > LATE_SECONDS:
+            self.min_bytes, self._dense_since = 1, None
+            return
+        if self._dense_since is None:
+            self._dense_since = before
+        if now - self._dense_since >= DENSE_SECONDS:
+            factor = FETCHES_APART_SECONDS / max(now - before, 1e-6)
             wanted = max(self.min_bytes, BYTES_FIRST / STEP_MOST) * min(STEP_MOST, max(1 / STEP_MOST, factor))
             self.min_bytes = 1 if wanted < BYTES_FIRST else min(BYTES_MOST, int(wanted))
 
@@ -50,7 +59,8 @@ def keep_pace(fetcher: Any) -> None:
 
     async def fetch(assignment: Any, node_id: int, request: Any) -> bool:
         demand = demands.setdefault(node_id, Demand())
-        request._min_bytes = demand.min_bytes
+        if demand.min_bytes > 1:
+            request._min_bytes, request._max_wait_ms = demand.min_bytes, WAIT_MS_MOST
         found = await plain(assignment, node_id, request)
         demand.answered(time.monotonic(), empty=not found)
         return found

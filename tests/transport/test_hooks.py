@@ -211,6 +211,7 @@ def test_every_fetch_passes_one_place_with_its_demand_in_its_hands() -> None:
         Fetcher._fetch_requests_routine
     )
     request = FetchRequest(100, 1, 1000, 0, [])
-    request._min_bytes = 77
-    assert request.build(FetchRequest_v4).min_bytes == 77
+    request._min_bytes, request._max_wait_ms = 77, 55
+    built = request.build(FetchRequest_v4)
+    assert (built.min_bytes, built.max_wait_time) == (77, 55)
     assert "self._fetcher = Fetcher(" in inspect.getsource(AIOKafkaConsumer.start)

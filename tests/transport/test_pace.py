@@ -2,45 +2,61 @@
 
 from __future__ import annotations
 
-import pytest
-from driftloop.streams.transport.pace import BYTES_MOST, FETCHES_APART_SECONDS, Demand
+from itertools import pairwise
 
-MAX_WAIT_SECONDS = 0.1
+import pytest
+from driftloop.streams.transport.pace import (
+    BYTES_MOST,
+    DENSE_SECONDS,
+    FETCHES_APART_SECONDS,
+    WAIT_MS_MOST,
+    Demand,
+)
+
+IDLE_WAIT_SECONDS = 0.1
 RECORD_BYTES = 250
 
 
-def answers(demand: Demand, records_per_second: float, count: int, now: float = 0.0) -> list[float]:
-    """Seconds between ``count`` answers of a broker that gets a record at a time, evenly."""
-    found = []
-    for _ in range(count):
-        records = -(-demand.min_bytes // RECORD_BYTES)
-        wait = records / records_per_second
-        empty = wait > MAX_WAIT_SECONDS and records_per_second * MAX_WAIT_SECONDS < 1
-        now += min(wait, MAX_WAIT_SECONDS)
-        found.append(min(wait, MAX_WAIT_SECONDS))
-        demand.answered(now, empty)
+def answers(demand: Demand, records_per_second: float, start: float, seconds: float) -> list[float]:
+    """When a broker answers that gets a record at a time, evenly, and has nothing left after an answer."""
+    now, found = start, []
+    while now < start + seconds:
+        longest = IDLE_WAIT_SECONDS if demand.min_bytes == 1 else WAIT_MS_MOST / 1000
+        wait = min(longest, -(-demand.min_bytes // RECORD_BYTES) / records_per_second)
+        now += wait
+        demand.answered(now, empty=wait * records_per_second < 1)
+        found.append(now)
     return found
 
 
 @pytest.mark.parametrize("records_per_second", [100, 500, 5_000, 50_000])
-def test_answers_come_as_far_apart_as_wanted(records_per_second: int) -> None:
-    waits = answers(Demand(), records_per_second, 200)[40:]
+def test_answers_to_dense_traffic_come_as_far_apart_as_wanted(records_per_second: int) -> None:
+    demand = Demand()
+    answers(demand, records_per_second, 0.0, 2.0)
+    waits = [later - earlier for earlier, later in pairwise(answers(demand, records_per_second, 2.0, 2.0))]
     assert sum(waits) / len(waits) == pytest.approx(FETCHES_APART_SECONDS, rel=0.25)
-    assert max(waits) <= 2 * FETCHES_APART_SECONDS
+    assert max(waits) <= WAIT_MS_MOST / 1000 + 1e-9
+
+
+def test_a_burst_is_never_asked_to_wait() -> None:
+    demand = Demand()
+    for burst in range(5):
+        answers(demand, 50_000, float(burst), 0.9 * DENSE_SECONDS)
+        assert demand.min_bytes == 1
 
 
 def test_slow_traffic_is_not_held_up() -> None:
     demand = Demand()
-    answers(demand, 5, 20)
+    answers(demand, 5, 0.0, 10.0)
     assert demand.min_bytes == 1
 
 
-def test_traffic_that_ebbs_away_waits_once_or_twice() -> None:
+def test_traffic_that_ebbs_away_waits_once() -> None:
     demand = Demand()
-    answers(demand, 5_000, 100)
+    answers(demand, 5_000, 0.0, 2.0)
     assert demand.min_bytes > 10_000
-    waits = answers(demand, 5, 20, now=1_000.0)
-    assert waits.count(MAX_WAIT_SECONDS) == 20  # five a second: the broker finds nothing in .1 s
+    first, *_ = answers(demand, 5, 2.0, 1.0)
+    assert first - 2.0 == pytest.approx(WAIT_MS_MOST / 1000)
     assert demand.min_bytes == 1
 
 
