@@ -7,6 +7,7 @@ set between the two fills, everything counted. Then the worker is killed (recove
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from driftloop.console.topics import apply_topics
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import TimeMarker
 from driftloop.schemas.settings import Settings
+from driftloop.streams.transport.memory import TRIM_SECONDS
 from measuring import work_off
 from processes import Fleet
 from recovery import SESSION_SECONDS, recover
@@ -54,11 +56,9 @@ def run(bench: Bench) -> dict[str, Any]:
 
         fill(fleet, settings, clock, FEW)
         at_few = load(bench.repeats - 1 or 1)
-        fleet.wait_until_quiet()
-        before_mb, written_before = fleet.workers[0].resident_mb(), state_bytes(settings)
+        before_mb, written_before = settled_mb(fleet), state_bytes(settings)
         filled = fill(fleet, settings, clock, MANY)
-        fleet.wait_until_quiet()
-        after_mb, written = fleet.workers[0].resident_mb(), state_bytes(settings)
+        after_mb, written = settled_mb(fleet), state_bytes(settings)
         at_many = load(bench.repeats - 1 or 1)
         growth = at_many["cpu_us_per_event"] / at_few["cpu_us_per_event"] - 1
         found = {
@@ -75,6 +75,13 @@ def run(bench: Bench) -> dict[str, Any]:
         say(bench, found)
         recovered = recover(bench, fleet, settings, clock.now)
     return found | recovered
+
+
+def settled_mb(fleet: Fleet) -> float:
+    """Resident memory of the worker when it has been idle long enough to have given back what it had freed."""
+    fleet.wait_until_quiet()
+    time.sleep(TRIM_SECONDS + 1.0)
+    return fleet.workers[0].resident_mb()
 
 
 def say(bench: Bench, found: dict[str, Any]) -> None:

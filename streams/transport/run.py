@@ -17,6 +17,7 @@ from driftloop.streams.transport.bring_up import Restorer
 from driftloop.streams.transport.catalogue import KafkaCatalogue
 from driftloop.streams.transport.exits import Exit, leave, log
 from driftloop.streams.transport.loader import Loader
+from driftloop.streams.transport.memory import give_back
 from driftloop.streams.transport.partitions import Partitions
 from driftloop.streams.transport.preflight import Cluster, check_topics
 from driftloop.streams.transport.repeats import OncePerWhile
@@ -80,7 +81,7 @@ async def _serve(
     over = threading.Event()
     beats = _Beats(partitions)
     watch(lambda: beats.signs(app), over)
-    work = (beats.beat(), loader.watch_sources(), _keep_current(catalogue))
+    work = (beats.beat(), loader.watch_sources(), _keep_current(catalogue), give_back())
     background = [partitions.spawn(one) for one in work]
     starting = asyncio.ensure_future(app.start())
     stopping = asyncio.ensure_future(told_to_stop.wait())
