@@ -14,6 +14,7 @@ from typing import Any
 
 from bench import Bench, median_of
 from driftloop.schemas.settings import Settings
+from pure_fold import pane_cost_us
 from runs import Run
 from stream import make_stream, records
 
@@ -39,12 +40,15 @@ def run(bench: Bench) -> dict[str, Any]:
     assert stock["joined"] == bench.pairs, f"the stock agent has joined {stock['joined']} of {bench.pairs}"
     bench.say_cost("stock agent", stock)
     observer, bare_row = median_of(runs), median_of(bare)
-    cost = observer["cpu_us_per_event"]
+    cost, us_per_pane = observer["cpu_us_per_event"], pane_cost_us()
+    bench.say(f"{observer['panes']:,} panes told at {us_per_pane:.0f} µs each, fold alone, in the observer's cost")
     return {
         "ratio_to_stock": stock["cpu_us_per_event"] / cost,
         "ratio_to_bare_decode": bare_row["cpu_us_per_event"] / cost,
         "base_mb": observer["base_mb"],
         "panes_told": observer["panes"],
+        "us_per_pane": us_per_pane,
+        "share_of_telling_panes": us_per_pane * observer["panes"] / (cost * events),
         "observer": observer,
         "bare_decode": bare_row,
         "stock": stock,

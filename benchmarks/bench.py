@@ -14,9 +14,11 @@ PARTITIONS = 12
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """One broker for all parts. ``pairs`` of the backlog; ``quick`` makes everything smaller."""
+    """One broker for all parts, its data below ``broker_folder``. ``pairs`` of the backlog; ``quick``: all of it
+    smaller."""
 
     bootstrap: str
+    broker_folder: Path
     folder: Path
     pairs: int = 250_000
     repeats: int = 3

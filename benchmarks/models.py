@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench import Bench, median_of
+from bench import Bench
 from runs import Run
 from stream import EVENTS_PER_SECOND, make_stream, model_names, records
 
@@ -22,8 +22,7 @@ def run(bench: Bench) -> dict[str, Any]:
     for count in (1, MODELS):
         names = model_names(count)
         every = list(records(stream, names))
-        repeats = range(min(2, bench.repeats))
-        found[count] = median_of([Run(bench, f"models-{count}-{i}", stream, every, names).found for i in repeats])
+        found[count] = Run(bench, f"models-{count}", stream, every, names).found
         bench.say_cost(f"{count} models", found[count])
         bench.say(f"{'':24} {found[count]['panes']:,} panes told")
     return {

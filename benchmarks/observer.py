@@ -70,7 +70,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that workers and broker end with us
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="driftloop-bench-") as folder, EmbeddedBroker() as broker:
-        bench = Bench(broker.bootstrap, Path(folder), pairs, 1 if asked.quick else 3, asked.quick)
+        bench = Bench(broker.bootstrap, broker.folder, Path(folder), pairs, 1 if asked.quick else 3, asked.quick)
         found, wrong = run(parts, bench)
     print_table(found)
     print(f"{time.perf_counter() - start:.0f} s in all" + "".join(f"\nWRONG: {one}" for one in wrong))

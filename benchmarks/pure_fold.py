@@ -15,7 +15,7 @@ from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import encode
 from driftloop.streams.fold import FoldContext, SourceRecords
 from driftloop.streams.observer.fold import SOURCES, ObserverFold, make_fold
-from stream import MODEL, Record, Stream, records, specification_of, with_reference
+from stream import EVENTS_PER_SECOND, MODEL, Record, Stream, make_stream, records, specification_of, with_reference
 
 PARTITIONS = 12
 BATCH_RECORDS = 1_000
@@ -56,6 +56,18 @@ def fold_all(
             state_bytes += sum(len(key) + len(value or b"") for key, value in changes.state.items())
     cpu_seconds = time.process_time() - start
     return Cost(events, cpu_seconds, panes, output_bytes, state_bytes, store_bytes(fold))
+
+
+def pane_cost_us(pairs: int = 20_000) -> float:
+    """From two streams that differ in how many panes their rows are spread over; the least of three runs each."""
+
+    def least(per_second: float) -> Cost:
+        stream = make_stream(pairs, per_second=per_second)
+        return min((fold_all(stream) for _ in range(3)), key=lambda found: found.cpu_seconds)
+
+    here = EVENTS_PER_SECOND / PARTITIONS
+    few, many = least(here), least(here / 8)
+    return 1e6 * (many.cpu_seconds - few.cpu_seconds) / (many.panes - few.panes)
 
 
 def store_bytes(fold: ObserverFold) -> int:

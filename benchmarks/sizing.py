@@ -60,6 +60,12 @@ def cpu_us(units: Units, load: Load, seconds: float = 1.0) -> float:
     return fold + transport + batches + told + load.workers * seconds * units.idle_us_per_second
 
 
+def remembered_rows(predictions: float, truths: float, horizon_seconds: float, dedup_seconds: float) -> float:
+    """Rows in the join stores, met or not, at these rates a second of event time: predictions for the horizon and the
+    time in which a repeat is known, truths for the longer of the two."""
+    return predictions * (horizon_seconds + dedup_seconds) + truths * max(horizon_seconds, dedup_seconds)
+
+
 def foretold(units: Units, load: Load, seconds: float) -> float:
     """Microseconds of CPU an event."""
     return cpu_us(units, load, seconds) / (load.predictions + load.truths)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 from bench import Bench
 from driftloop.console.topics import apply_topics
-from driftloop.schemas.settings import Settings
 from live import produce
 from processes import Fleet
 from pure_fold import PARTITIONS
@@ -22,12 +20,12 @@ SECONDS = 12.0
 NARROW, WIDE = 1, 40
 
 
-def transport_units(bench: Bench, pure: dict[str, float], broker_folder: Path) -> dict[str, float]:
+def transport_units(bench: Bench, pure: dict[str, float]) -> dict[str, float]:
     """Calibrated on an idle worker, a pulse a second, and two backlogs whose records differ in width."""
     idle, pulsed, base_mb = quiet_and_pulsed(bench)
     fold = (pure["us_per_prediction"] + pure["us_per_truth"]) / 2
     per_transaction = (pulsed - idle - PULSE_EVENTS * fold) / PARTITIONS
-    left, widths, found = [], [], {}
+    left, widths = [], []
     for numeric in (NARROW, WIDE):
         stream = make_stream(bench.pairs, numeric=numeric)
         every = list(records(stream))
@@ -44,7 +42,6 @@ def transport_units(bench: Bench, pure: dict[str, float], broker_folder: Path) -
         load = load_of(run, stream, every, 1, numeric)
         left.append(run.found["cpu_us_per_event"] - foretold(known, load, run.found["wall_seconds"]))
         widths.append(load.bytes_per_event)
-        found = traffic(run.settings, broker_folder, len(every), run.found["panes"])
     per_byte = (left[1] - left[0]) / (widths[1] - widths[0])
     return {
         "us_per_event": left[0] - per_byte * widths[0],
@@ -52,7 +49,6 @@ def transport_units(bench: Bench, pure: dict[str, float], broker_folder: Path) -
         "us_per_transaction": per_transaction,
         "idle_us_per_second": idle,
         "base_mb": base_mb,
-        **found,
     }
 
 
@@ -100,18 +96,3 @@ def check_runs(bench: Bench, units: Units) -> dict[str, Any]:
         found[str(workers)] = {"measured": measured, "foretold": expected, "error": error, "run": run.found}
         print(f"{workers:7}  {measured:8.2f}  {expected:8.2f}  {100 * error:+5.1f} %", flush=True)
     return found
-
-
-def traffic(settings: Settings, broker_folder: Path, events: int, panes: int) -> dict[str, float]:
-    """Bytes on the broker's disk, lz4 in the sources: what is sent once, and read once by the observer."""
-    sizes = {short: topic_bytes(settings, broker_folder, short) for short in ("predictions", "ground-truth")}
-    return {
-        "source_bytes_per_event_wide": sum(sizes.values()) / events,
-        "state_log_bytes_per_event_wide": topic_bytes(settings, broker_folder, "observer-state") / events,
-        "panes_topic_bytes_per_pane_wide": topic_bytes(settings, broker_folder, "panes") / panes,
-    }
-
-
-def topic_bytes(settings: Settings, broker_folder: Path, short: str) -> int:
-    """Of a topic's segments."""
-    return sum(log.stat().st_size for log in broker_folder.rglob(f"{settings.topic(short)}-*/*.log"))

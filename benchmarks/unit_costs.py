@@ -81,8 +81,8 @@ def main() -> None:
     say("the fold alone", found["pure"])
     if not asked.pure:
         with tempfile.TemporaryDirectory(prefix="driftloop-bench-") as folder, EmbeddedBroker() as broker:
-            bench = Bench(broker.bootstrap, Path(folder), asked.pairs)
-            found["transport"] = transport_units(bench, found["pure"], broker.folder)
+            bench = Bench(broker.bootstrap, broker.folder, Path(folder), asked.pairs)
+            found["transport"] = transport_units(bench, found["pure"])
             say("the transport", found["transport"])
             units = Units.of(found["pure"], found["transport"])
             found["check"] = check_runs(bench, units)
