@@ -17,7 +17,9 @@
     its beginning, as of ``emitted_at``; ``pane_start`` = emitted_at - pane_seconds. Each replaces the one before:
     take, for each partition, the one of the greatest ``emitted_at`` that is not above the frontier.
     counts      predictions, labelled, unlabelled, never_labelled (of champion and history; with _challenger behind it
-                those of challengers), orphans, duplicates, amendments, too_late, overflow; where above zero
+                those of challengers), orphans, duplicates, amendments, too_late, overflow,
+                misplaced_predictions, misplaced_truths (keys that murmur2 puts elsewhere: placement.py);
+                where above zero
 
 An embedding (embeddings.py) has feature:<name>, its norm on the bins of the specification, once a reference was
     built; missing:<name>, broken:<name> (not finite, yet not all NaN); and sums cos:, sin: (64 each), first: (16) and

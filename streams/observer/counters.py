@@ -25,11 +25,17 @@ NAMES = (
     "labelled_challenger",
     "unlabelled_challenger",
     "never_labelled_challenger",
+    "misplaced_predictions",
+    "misplaced_truths",
 )
 """A challenger predicts beside the champion on the same id: its rows have names of their own, so that without them
 predictions = labelled + unlabelled + never labelled + those that wait still."""
 CHALLENGER = "_challenger"
 _AT = {name: i for i, name in enumerate(NAMES)}
+
+
+def _as_long_as_names(counts: list[int]) -> list[int]:
+    return counts + [0] * (len(NAMES) - len(counts))
 
 
 class Counters:
@@ -38,6 +44,11 @@ class Counters:
     def __init__(self) -> None:
         self.totals = [0] * len(NAMES)
         self.pending: dict[float, list[int]] = {}
+
+    def restore(self, totals: list[int], pending: dict[float, list[int]]) -> None:
+        """As a state tells them; one that is older than a name has none of it."""
+        self.totals = _as_long_as_names(totals)
+        self.pending = {due: _as_long_as_names(more) for due, more in pending.items()}
 
     def add(self, name: str, due: NDArray[np.float64]) -> None:
         """One event at each of these instants."""

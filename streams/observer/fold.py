@@ -16,6 +16,7 @@ from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import Progress
 from driftloop.streams.fold import Changes, FoldContext, Output, SourceRecords
 from driftloop.streams.observer.model import ModelFold, Where
+from driftloop.streams.observer.placement import Placement
 from driftloop.streams.observer.reading import Batch, predictions_batch, truths_batch
 from driftloop.streams.observer.replay import NOTHING, Layer, Replay
 from driftloop.streams.observer.rows import Rows
@@ -71,6 +72,7 @@ class ObserverFold:
             )
         self.models = restore_models(records, self._replay)
         for model in self.models.values():
+            model.placement = Placement(partition, context.partitions)
             model.told_until = max(min(self._greatest), self._replay.counted_until) - model.clock.disorder_seconds
         self._clocks = {model.clock for model in self.models.values()}
 
@@ -186,6 +188,7 @@ class ObserverFold:
         model = self.models.get(columns.model)
         if model is None:
             model = self.models[columns.model] = ModelFold(spec, replay=self._replay)
+            model.placement = Placement(self.partition, self.context.partitions)
             model.activations = [(spec.spec, topic, int(where.offsets[0]))]
             self._clocks.add(model.clock)
         elif model.edition.spec is not spec:

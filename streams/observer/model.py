@@ -30,6 +30,7 @@ from driftloop.streams.observer.join import (
     Truths,
 )
 from driftloop.streams.observer.panes import Due, Panes, Place
+from driftloop.streams.observer.placement import Placement
 from driftloop.streams.observer.replay import NOTHING, PREDICTIONS, TRUTHS, Replay
 from driftloop.streams.observer.rows import Columns, Rows, blank
 from driftloop.streams.observer.seats import Seats
@@ -40,6 +41,7 @@ from driftloop.streams.observer.tasks import task_of
 from driftloop.streams.observer.time import Clock
 from numpy.typing import DTypeLike, NDArray
 
+MISPLACED = ("misplaced_predictions", "misplaced_truths")
 ACTIVATIONS_KEPT = 100
 _PREDICTION_COLUMNS = ("times", "before", "offsets", "seats")
 _TRUTH_COLUMNS = ("times", "before", "offsets", "labels")
@@ -49,11 +51,12 @@ Times = NDArray[np.float64]
 
 
 class Where(NamedTuple):
-    """Of rows of one topic: id hashes, offsets, and the greatest event time of the partition before each."""
+    """Of rows of one topic: id hashes, offsets, the greatest event time of the partition before each, ids."""
 
     ids: Hashes
     offsets: NDArray[np.int64]
     greatest_before: Times
+    keys: Sequence[bytes]
 
 
 class Gathered(NamedTuple):
@@ -120,6 +123,8 @@ class ModelFold:
             task.truth_payload,
         )
         self.counters = Counters()
+        self.placement: Placement | None = None
+        """Set by the partition that this belongs to."""
         self.changed = True
         """Seats, editions or counters differ from the state record."""
         self.told_until = -math.inf
@@ -157,6 +162,8 @@ class ModelFold:
         self.join = Join(self.join.terms, predictions, truths)
 
     def predicted(self, columns: PredictionColumns, where: Where) -> None:
+        if self.placement is not None:
+            self.placement.gather(PREDICTIONS, where.keys)
         seats, predicted, categories = self.seats.codes(columns)
         before = where.greatest_before - self.clock.disorder_seconds
         batch = Predictions(where.ids, columns.event_time, before, where.offsets, seats)
@@ -165,6 +172,8 @@ class ModelFold:
         self._predictions.append(Gathered(batch, columns.score, predicted, *rest))
 
     def observed(self, columns: TruthColumns, where: Where) -> None:
+        if self.placement is not None:
+            self.placement.gather(TRUTHS, where.keys)
         before = where.greatest_before - self.clock.disorder_seconds
         truths = Truths(where.ids, columns.event_time, before, where.offsets, columns.code)
         kept: dict[str, NDArray[Any]] = {}
@@ -180,13 +189,16 @@ class ModelFold:
         if self._predictions or self._truths:
             self.changed = True
         if self._predictions:
-            self._fold_predictions(_together(self._predictions))
+            together = _together(self._predictions)
+            self._count_misplaced(PREDICTIONS, together.batch)
+            self._fold_predictions(together)
             self._predictions.clear()
         if self._truths:
             truths = Truths(*_stacked([truths for truths, _ in self._truths]))
             names = self._truths[0][1].keys()
             kept = zip(names, _stacked([[*k.values()] for _, k in self._truths]), strict=True)
             self._truths.clear()
+            self._count_misplaced(TRUTHS, truths)
             taken = self.join.observe(truths, dict(kept))
             self._count(taken, truths, TRUTHS)
             self._fold_pairs(taken)
@@ -304,6 +316,16 @@ class ModelFold:
                 if self.replay.layers:
                     found &= self.replay.unread(source, batch.offsets)
                 self.counters.add(name, self._instants(batch.before[found]))
+
+    def _count_misplaced(self, source: int, batch: Predictions | Truths) -> None:
+        """Rows whose key belongs into another partition."""
+        found = self.placement.misplaced(source) if self.placement is not None else np.zeros(1, bool)
+        if not found.any():
+            return
+        if self.replay.layers:
+            found &= self.replay.unread(source, batch.offsets)
+        moments = np.maximum(batch.before, batch.times)[found]
+        self.counters.add(MISPLACED[source], self._instants(moments))
 
     def _settle(self, watermark: float) -> None:
         settled = self.join.settle(watermark)

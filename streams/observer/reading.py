@@ -79,7 +79,11 @@ def _placed(
     for marker in markers:
         times[marker.row] = marker.event_time
     before, offsets = greatest_before(times, greatest), np.asarray(records.offsets, np.int64)
-    models = [(c, Where(hash_ids(_keys(records, c)), offsets[c.rows], before[c.rows])) for c in columns]
+    found_keys = [_keys(records, c) for c in columns]
+    models = [
+        (c, Where(hash_ids(keys), offsets[c.rows], before[c.rows], keys))
+        for c, keys in zip(columns, found_keys, strict=True)
+    ]
     letters = [_dead_letter(records, context, *one) for one in rejected]
     return Batch(models, max(greatest, float(times.max(initial=-math.inf))), letters)
 

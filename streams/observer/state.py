@@ -136,8 +136,7 @@ def _from_summary(
     }
     fold.saved_editions = set(numbers)
     fold.seats = Seats([(version, role) for version, role in summary["seats"]])
-    fold.counters.totals = summary["totals"]
-    fold.counters.pending = dict(summary["pending"])
+    fold.counters.restore(summary["totals"], dict(summary["pending"]))
     fold.activations = summary["activations"]
     if "columns" in summary:  # otherwise it is of the first release: those of a binary model
         fold.keep_columns(*(dict(summary["columns"][name]) for name in STORES))

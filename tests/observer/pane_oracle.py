@@ -8,10 +8,11 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from driftloop.schemas.bins import LOSS_EDGES, SCORE_EDGES
+from driftloop.schemas.murmur2 import partition_of
 from driftloop.schemas.specification import MonitorSpecification
 
 from .oracle import AMENDMENT, REPEAT, TOO_LATE, JoinOracle
-from .world import Observed, Predicted, World
+from .world import PARTITION, Observed, Predicted, World
 
 Emission = tuple[float, int, Counter[str], dict[str, float]]
 """emitted_at, revision, counts of everything that is counted ("score/17" for a bin), sums."""
@@ -156,6 +157,10 @@ class PaneOracle:
             for verdict, at in zip(verdicts, before, strict=True):
                 if verdict in names:
                     self.happened.append((self.next_instant(at), names[verdict]))
+        for rows, befores, topic in ((self.p, self.before_p, "predictions"), (self.t, self.before_t, "truths")):
+            for item, before in zip(rows, befores, strict=True):
+                if partition_of(item.name.encode(), 3) != PARTITION:
+                    self.happened.append((self.next_instant(max(before, item.time)), f"misplaced_{topic}"))
         settled = [(self.join.never, "never_labelled", self.p, self.before_p)]
         settled += [(self.join.orphans, "orphans", self.t, self.before_t)]
         settled += [(self.join.too_late, "too_late", self.t, self.before_t)]

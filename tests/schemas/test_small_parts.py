@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import random
 
 import pytest
 from aiokafka.partitioner import murmur2 as aiokafka_murmur2
@@ -15,7 +16,7 @@ from driftloop.schemas.events import GroundTruth, Progress
 from driftloop.schemas.headers import cloud_event_headers, event_id, rfc3339
 from driftloop.schemas.jsonable import record_to_jsonable, to_jsonable
 from driftloop.schemas.layouts import Layouts
-from driftloop.schemas.murmur2 import murmur2, partition_of
+from driftloop.schemas.murmur2 import murmur2, partition_of, partitions_of
 from driftloop.schemas.prediction import encode_prediction, layout
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.specification import Feature, MonitorSpecification
@@ -176,3 +177,12 @@ def test_a_prediction_is_shown_through_the_layouts() -> None:
         record_to_jsonable(record)
     with pytest.raises(BadRecord):
         record_to_jsonable(None)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 4, 5, 7, 8, 31, 36])
+def test_partitions_of_many_keys_are_those_of_each(length: int) -> None:
+    rng = random.Random(length)
+    keys = [rng.randbytes(length) for _ in range(200)]
+    assert partitions_of(keys, 12).tolist() == [partition_of(key, 12) for key in keys]
+    mixed = [key[: i % (length + 1)] for i, key in enumerate(keys)]
+    assert partitions_of(mixed, 7).tolist() == [partition_of(key, 7) for key in mixed]

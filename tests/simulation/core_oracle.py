@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from driftloop.schemas.bins import LOSS_EDGES, SCORE_EDGES
+from driftloop.schemas.murmur2 import partition_of
 from driftloop.schemas.specification import MonitorSpecification
 
 from .core_world import PREDICTIONS, TRUTHS, Bad, CoreWorld, Marked, Predicted
@@ -52,12 +53,14 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """A readable record. ``greatest``: event time of its partition's log before it."""
+    """A readable record. ``greatest``: event time of its partition's log before it. ``misplaced``: by Kafka's own
+    partitioner it belongs elsewhere."""
 
     offset: int
     greatest: float
     item: Any
     spec: MonitorSpecification
+    misplaced: bool
 
     @property
     def time(self) -> float:
@@ -89,7 +92,9 @@ class Expected:
                     self.dead[source, offset, reason] += 1
                     continue
                 if not isinstance(item, Marked):
-                    rows[item.model][source].append(Row(offset, self.greatest[source], item, live[item.model]))
+                    misplaced = partition_of(item.id.encode(), len(world.logs)) != partition
+                    row = Row(offset, self.greatest[source], item, live[item.model], misplaced)
+                    rows[item.model][source].append(row)
                 self.greatest[source] = max(self.greatest[source], item.time)
         for model in sorted(rows):
             ModelOracle(self, model, *rows[model])
@@ -117,6 +122,12 @@ class ModelOracle:
         self.panes: dict[Key, list[tuple[float, Counter[str], dict[str, float], int, int]]] = defaultdict(list)
         accepted, known = self.take_predictions(predictions), self.take_truths(truths)
         self.join(accepted, known)
+        for name, row in [
+            *(("misplaced_predictions", r) for r in predictions),
+            *(("misplaced_truths", r) for r in truths),
+        ]:
+            if row.misplaced:
+                self.count(name, max(row.before, row.time))
         told.emissions |= {key: found for key, rows in self.panes.items() if (found := self.emitted(key, rows))}
         told.counters[model] = self.counted()
         told.totals[model] = Counter(name for at, name in self.happened if at <= self.end)
