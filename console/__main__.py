@@ -225,6 +225,31 @@ def status(
 
 
 @app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: a list of findings.")] = False,
+) -> None:
+    """Examine a deployment from outside, and say of each check: ok, warning or wrong, with the way out.
+
+    Exit code 0: nothing is wrong (warnings may be); 1: something is; 75: the cluster does not answer.
+    """
+    import json
+
+    from driftloop.console.doctor import WRONG, examine
+    from driftloop.console.doctor_reading import read_facts
+
+    found = examine(read_facts(_connect()))
+    if as_json:
+        print(json.dumps([one._asdict() for one in found], indent=2))
+    else:
+        for one in found:
+            print(f"{one.state:<8} {one.check:<13} {one.message}")
+            if one.way_out:
+                print(f"{'':<22} -> {one.way_out}")
+    if any(one.state == WRONG for one in found):
+        raise typer.Exit(SOMETHING_WRONG)
+
+
+@app.command()
 def rewind(
     service: Annotated[str, typer.Argument(help="observer.")],
     to: Annotated[str, typer.Option("--to", help="earliest, an ISO time (UTC), or '36h ago', '2d': of event time.")],

@@ -37,6 +37,8 @@ def test_help_imports_nothing_heavy() -> None:
         "reference",
         "cat",
         "status",
+        "doctor",
+        "rewind",
         "observer",
         "judge",
         "retrainer",
