@@ -58,6 +58,8 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         self.epoch: dict[TP, int] = {}
         self.handed_out: dict[TP, int] = {}
         self.commits_failed = 0
+        self._telling = asyncio.Lock()
+        """One commit at a time: of two, aiokafka may have to try the older one again behind the newer."""
         self._learning: asyncio.Future[None] | None = None
 
     async def on_start(self) -> None:
@@ -161,7 +163,8 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             return False
         wanted = {TopicPartition(*tp): OffsetAndMetadata(at, mark) for tp, at in offsets.items()}
         try:
-            await self._ensure_consumer().commit(wanted)
+            async with self._telling:
+                await self._ensure_consumer().commit(wanted)
         except (KafkaError, IllegalStateError) as error:  # a rebalance, or the broker is away
             self.commits_failed += 1
             log.debug("offsets not committed to the group (the state is): %r", error)

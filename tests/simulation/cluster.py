@@ -27,6 +27,8 @@ from .group import Group
 from .kafka import Broker, Place, Record, Transaction
 from .ledger import OUT, SOURCES, expected_outputs, expected_state, service
 from .loop import OWNER, Job, Process, VirtualLoop, blocking_step
+from .observed import Observed, exact_world
+from .observed import service as observer_service
 from .protocol_world import Plan
 from .worker import Worker
 
@@ -47,10 +49,14 @@ class Cluster:
     def __init__(self, plan: Plan, loop: VirtualLoop) -> None:
         self.plan, self.loop = plan, loop
         self.rng = loop.rng = random.Random(plan.seed)
-        self.settings = Settings("simulated:1", "sim", plan.partitions, session_seconds=plan.session_seconds)
-        self.service = service()
+        self.observed = Observed(exact_world(plan.seed)) if plan.observer else None
+        if self.observed is not None:
+            plan.partitions = self.observed.partitions
+        self.settings = Settings("simulated:1", "t", plan.partitions, session_seconds=plan.session_seconds)
+        self.service = service() if self.observed is None else observer_service
         self.sources = tuple(self.settings.topic(short) for short in SOURCES)
-        self.context = FoldContext(Catalogue(), lambda: None, plan.partitions, self.settings.topic)
+        catalogue = Catalogue() if self.observed is None else self.observed.catalogue
+        self.context = FoldContext(catalogue, lambda: None, plan.partitions, self.settings.topic)
         self.broker = Broker(loop)
         self.broker.on_commit = self._committed
         loop.nobody_answers = lambda: self.broker.away
@@ -164,15 +170,18 @@ class Cluster:
 
     async def apps(self) -> None:
         """Records of both sources, before and while the workers run; some in transactions, some of these aborted."""
+        if self.observed is not None:
+            await self.observed.feed(self)
+            return
         for n in range(self.plan.bursts):
             for topic in self.sources:
                 for partition in range(self.plan.partitions):
-                    values = [self._value(n, i) for i in range(self.rng.randint(0, self.plan.burst_most))]
+                    values = [(b"k", self._value(n, i)) for i in range(self.rng.randint(0, self.plan.burst_most))]
                     if self.rng.random() < self.plan.transactional:
                         self.broker.write_in_transaction(topic, partition, values, self.rng.random() < 0.7)
                     else:
-                        for value in values:
-                            self.broker.write(topic, partition, b"k", value)
+                        for key, value in values:
+                            self.broker.write(topic, partition, key, value)
             if n >= self.plan.bursts // 3:
                 await asyncio.sleep(self.rng.uniform(0, 2 * self.plan.seconds / self.plan.bursts))
 
@@ -249,6 +258,9 @@ class Cluster:
 
     def judge(self) -> None:
         """Final state and outputs, as a reader with read_committed has them."""
+        if self.observed is not None:
+            self.faults += self.observed.judge(self)
+            return
         for partition in range(self.plan.partitions):
             logs: tuple[list[Record], list[Record]] = tuple(  # type: ignore[assignment]
                 self.broker.log(topic, partition).committed(0) for topic in self.sources

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ TRANSACTION_SECONDS_MOST = 30.0
 Place = tuple[str, int]
 """Topic and partition."""
 Headers = Mapping[str, bytes]
+Pair = tuple[bytes | None, bytes | None]
+"""Key and value."""
 
 
 class Fenced(Exception):
@@ -100,6 +102,8 @@ class Broker:
         self.open: dict[str, Transaction] = {}
         self.ended: dict[str, Transaction] = {}
         self.away = False
+        self.stamp_ms: int | None = None
+        """Kafka's timestamp of every record; None: the virtual clock's."""
         self.commits = self.aborts = self.fenced = 0
         self.on_commit: Callable[[Transaction], None] = lambda _transaction: None
 
@@ -114,12 +118,12 @@ class Broker:
         """A record of an app, outside of transactions."""
         self.log(topic, partition).append(Record(0, self._stamp(), key, value, ()), None)
 
-    def write_in_transaction(self, topic: str, partition: int, values: list[bytes], committed: bool) -> None:
+    def write_in_transaction(self, topic: str, partition: int, records: Sequence[Pair], committed: bool) -> None:
         """Records of an app that uses transactions: they leave a marker, and a hole where they are aborted."""
         transaction = Transaction("app", 0)
         log = self.log(topic, partition)
-        for value in values:
-            log.append(Record(0, self._stamp(), b"k", value, ()), transaction)
+        for key, value in records:
+            log.append(Record(0, self._stamp(), key, value, ()), transaction)
         transaction.state = "committed" if committed else "aborted"
         log.append(None, transaction)
 
@@ -188,4 +192,4 @@ class Broker:
             self.epochs[transaction.owner] += 1
 
     def _stamp(self) -> int:
-        return int(self.loop.time() * 1000)
+        return int(self.loop.time() * 1000) if self.stamp_ms is None else self.stamp_ms

@@ -32,6 +32,8 @@ class Plan:
     retriable: float
     unsure: float
     lost: float
+    observer: bool = False
+    """The observer's own fold, over a world of the core; otherwise the ledger."""
     events: list[tuple[float, str]] = field(default_factory=list)
 
     @classmethod
@@ -61,6 +63,7 @@ class Plan:
         kinds = rng.sample(EVENTS, rng.randint(1, len(EVENTS)))
         moments = sorted(rng.uniform(0, plan.seconds) for _ in range(rng.choice((2, 5, 9))))
         plan.events = [(at, rng.choice(kinds)) for at in moments]
+        plan.observer = rng.random() < 0.2
         return plan
 
     def calm(self) -> None:

@@ -26,6 +26,7 @@ from driftloop.streams.transport.loader import Loader
 from driftloop.streams.transport.partitions import Partitions
 from driftloop.streams.transport.patience import take
 from driftloop.streams.transport.run import _Beats
+from driftloop.streams.transport.stepping import POLL_SECONDS
 from faust.types import TP
 
 from .group import HEARTBEAT_SECONDS, Namesake, Out
@@ -86,6 +87,7 @@ class SimulatedThread:
         self.epoch: dict[TP, int] = {}
         self.handed_out: dict[TP, int] = {}
         self.commits_failed = 0
+        self._telling = asyncio.Lock()
         self.busy_until = 0.0
 
     def _ensure_consumer(self) -> SimulatedAiokafka:
@@ -215,8 +217,14 @@ class SimulatedConsumer:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.news.wait(), 0.5)
                 continue
+            active, seconds = self.active, 1.0
+            if held := self.partitions.step.held:  # as BatchConsumer._getmany
+                active, seconds = self.active - held, POLL_SECONDS
+                if not active:
+                    await asyncio.sleep(seconds)
+                    continue
             await asyncio.sleep(worker.hop())
-            fetched = await self.thread.fetch(self.active, plan.batch_most, 1.0)
+            fetched = await self.thread.fetch(active, plan.batch_most, seconds)
             await asyncio.sleep(worker.hop())
             for batches in fetched.values():
                 self.queue += [batch for batch in batches if self.partitions.is_current(batch)]
