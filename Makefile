@@ -11,7 +11,7 @@ SEED ?= 1
 RUNS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos bench bench-observer simulate up down lock clean
+.PHONY: help setup demo test check chaos fuzz bench bench-observer simulate up down lock clean
 
 help:  ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -42,6 +42,9 @@ check: setup  ## lint, format, types, import rules
 
 chaos: setup  ## kill, freeze and cut off real workers and brokers, count what is lost (RUNS=n SEED=s JSON=file)
 	$(BIN)/python -m tests.chaos --runs $(RUNS) --seed $(SEED) $(if $(JSON),--json $(JSON))
+
+fuzz: setup  ## broken records through the readers and a real observer, against an oracle (RECORDS=1000000 SEED=1 JSON=file)
+	$(BIN)/python -m tests.fuzz --records $(or $(RECORDS),1000000) --seed $(or $(SEED),1) $(if $(JSON),--json $(JSON))
 
 bench: bench-observer  ## every benchmark
 

@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 
 _APPLY = "`driftloop monitor apply` makes a model known"
 Block = NDArray[np.float64]
+VERSION_CHARACTERS_MOST = 256
+"""A longer name would make panes and state records that no topic takes."""
 
 
 class PredictionReader:
@@ -101,6 +103,9 @@ class PredictionReader:
         version, role = record.get("model_version"), record.get("role", "champion")
         if not isinstance(version, str) or not version:
             raise BadRecord("wrong-type", f"model_version is {version!r}, not a text", "every prediction names it")
+        if len(version) > VERSION_CHARACTERS_MOST:
+            hint = f"at most {VERSION_CHARACTERS_MOST}: every pane of the version carries its name"
+            raise BadRecord("too-large", f"model_version has {len(version)} characters", hint)
         if role not in ROLES:
             raise BadRecord("unknown-role", f"role is {role!r}", f"one of {', '.join(ROLES)}")
         return Tail(

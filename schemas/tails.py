@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 TAILS_KEPT_MOST = 16_384
 TAIL_BYTES_KEPT_MOST = 1_024
 """A longer tail is decoded each time, so that the memo is bounded in bytes too (some 20 MB a model at worst)."""
+TEXT_CHARACTERS_KEPT_MOST = 16 << 20
+"""Of all tails in a table: categories and labels may be books, and each would be remembered once."""
 
 
 class Tail(NamedTuple):
@@ -75,10 +77,12 @@ class TailTable:
         self.tails = Tails(self._spec)
         self._index: dict[Tail, int] = {}
         self._memos: dict[bytes, dict[bytes, int]] = {}
+        self._characters = 0
 
     def begin_batch(self) -> None:
         """Start a new table if this one has grown too long; batches read before keep the old one."""
-        if len(self.tails) > TAILS_KEPT_MOST or sum(map(len, self._memos.values())) > TAILS_KEPT_MOST:
+        kept = max(len(self.tails), sum(map(len, self._memos.values())))
+        if kept > TAILS_KEPT_MOST or self._characters > TEXT_CHARACTERS_KEPT_MOST:
             self._start()
 
     def memo(self, header: bytes) -> dict[bytes, int]:
@@ -90,6 +94,7 @@ class TailTable:
         index = self._index.setdefault(tail, len(self.tails))
         if index == len(self.tails):
             self.tails.append(tail)
+            self._characters += sum([len(text) for text in (*tail[:3], *tail.categories) if text is not None])
         return index
 
 
@@ -105,11 +110,12 @@ class TruthTable:
         self.memo: dict[bytes, int] = {}
         self._index: dict[tuple[str, type, Label], int] = {}
         self._models: dict[str, int] = {}
+        self._characters = 0
         self._arrays = (np.empty(0, np.int64), np.empty(0, np.int8))
 
     def begin_batch(self) -> None:
         """Start a new table if this one has grown too long; batches read before keep the old one."""
-        if len(self.tails) > TAILS_KEPT_MOST:
+        if len(self.tails) > TAILS_KEPT_MOST or self._characters > TEXT_CHARACTERS_KEPT_MOST:
             self._start()
 
     def add(self, tail: TruthTail) -> int:
@@ -117,6 +123,8 @@ class TruthTable:
         index = self._index.setdefault((tail.model, type(tail.label), tail.label), len(self.tails))
         if index == len(self.tails):
             self.tails.append(tail)
+            if isinstance(tail.label, str):
+                self._characters += len(tail.label)
             if tail.model not in self._models:
                 self._models[tail.model] = len(self.names)
                 self.names.append(tail.model)
