@@ -119,6 +119,11 @@ class PartitionFold(Protocol):
         """Something should be published at once (a watermark has passed an instant). Read after every absorb."""
         ...
 
+    @property
+    def pending_bytes(self) -> int:
+        """About how much memory the outputs hold that the next collect gives back: the transport bounds it."""
+        ...
+
     def absorb(self, records: SourceRecords) -> None:
         """Take records in. Each offset comes exactly once a topic, ascending, across restarts too.
 

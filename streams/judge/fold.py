@@ -46,6 +46,11 @@ class JudgeFold:
         self._restore(by_model(state))
 
     @property
+    def pending_bytes(self) -> int:
+        """Not counted: what the judge writes is small beside what it reads."""
+        return 0
+
+    @property
     def due(self) -> bool:
         """Somebody may be waiting for what was told."""
         return bool(self._outputs)

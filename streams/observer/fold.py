@@ -41,6 +41,8 @@ folds."""
 MODELS_FEW, ROWS_A_MODEL = 4, 400
 """Records are read when they come, unless the last batch held more models than that, with fewer rows of each: then
 they wait for more (unread.py)."""
+OUTPUT_BYTES = 2_000
+"""Of a dead letter, beside the record: its headers as Python objects."""
 _CLOCK = key_of("clock")
 
 
@@ -57,6 +59,7 @@ class ObserverFold:
         self._lags = [0, 0]
         self._told_until: dict[Clock, float] = {}
         self._outputs: list[Output] = []
+        self._pending_bytes = 0
         self._touched = False
         self._gathered = 0
         self._unread = Unread()
@@ -87,6 +90,11 @@ class ObserverFold:
         greatest = list(map(max, self._greatest, self._unread.greatest))
         source = source_ahead(greatest, self._lags, self._clocks)
         return None if source is None else self._topics[source]
+
+    @property
+    def pending_bytes(self) -> int:
+        """Of the dead letters that wait: a flood of them is the one output that nothing else bounds."""
+        return self._pending_bytes
 
     def absorb(self, records: SourceRecords) -> None:
         source = self._topics.index(records.topic)
@@ -134,6 +142,7 @@ class ObserverFold:
         self._touched = False
         self._drain()
         outputs, self._outputs = self._outputs, []
+        self._pending_bytes = 0
         topic = self.context.topic("panes")
         state: dict[bytes, bytes | None] = {}
         least = min(self._greatest)
@@ -202,7 +211,9 @@ class ObserverFold:
     def _passed(self, source: int, records: SourceRecords, batch: Batch[Any]) -> None:
         self._greatest[source] = batch.greatest
         self._offsets[source] = records.offsets[-1]
-        self._outputs += self._replay.unread_letters(source, batch.dead_letters)
+        letters = self._replay.unread_letters(source, batch.dead_letters)
+        self._outputs += letters
+        self._pending_bytes += sum([OUTPUT_BYTES + len(o.value or b"") + len(o.key or b"") for o in letters])
         # With a registry a record may have to be handed over again (RegistryAway): then nothing waits.
         self._many_models = (
             len(batch.models) > MODELS_FEW

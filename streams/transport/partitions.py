@@ -34,6 +34,12 @@ LEAVING_SECONDS = 8.0
 ROOM_SECONDS = 1.0
 """Between two looks for room: another partition's transaction, begun meanwhile, may have made it."""
 
+PENDING_BYTES_SOON = 4 << 20
+"""Of outputs that no transaction has taken yet, of one partition: then a checkpoint is due, whatever the time."""
+PENDING_BYTES_MOST = 8 << 20
+"""And then no more records are taken before it. A flood of bad records would fill the memory within a second, and
+its transaction would last longer than the broker grants."""
+
 
 class Partitions:
     """All partitions of this worker. Everything here runs on Faust's event loop."""
@@ -209,8 +215,12 @@ class Partitions:
     async def room_for(self, batch: RecordBatch) -> None:
         """Wait while too much has come that no transaction has taken yet, of the batch's partition or of all."""
         while (part := self._parts.get(batch.partition)) is not None and not part.gone:
+            full = part.ready and part.fold is not None and part.fold.pending_bytes > PENDING_BYTES_MOST
+            if full and part.busy is None:
+                await self.checkpoints.run(part)
+                continue
             hanging = [each.busy for each in self._parts.values() if each.busy is not None]
-            if not hanging or not too_much_unsaved(part, self._parts.values()):
+            if not hanging or not full and not too_much_unsaved(part, self._parts.values()):
                 return
             await asyncio.wait(hanging, timeout=ROOM_SECONDS, return_when=asyncio.FIRST_COMPLETED)
 
@@ -233,6 +243,8 @@ class Partitions:
         if part.busy is not None:  # otherwise they wait for a second at most
             part.unsaved_bytes += fresh.value_bytes
         self.step.look(part, asyncio.get_running_loop().time())
+        if part.fold.pending_bytes > PENDING_BYTES_SOON:
+            self.checkpoints.soon(part)
         self.checkpoints.if_due(part)
 
     def _seek_back(self, tp: TP) -> None:

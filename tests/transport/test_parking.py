@@ -94,6 +94,7 @@ class Remembering:
     """A fold that remembers one word."""
 
     due = False
+    pending_bytes = 0
 
     def absorb(self, records: SourceRecords) -> None: ...
 

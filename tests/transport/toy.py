@@ -28,6 +28,7 @@ class ToyFold:
         self.due = False
         self.step = step
         self.last, self.lags, self.apart_most = [-1, -1], [0, 0], 0
+        self.pending_bytes = 0
         self.sums = np.zeros((2, 2, 100), dtype=np.int64)
         for key, value in state.items():
             i = int(key[1:])
