@@ -2,7 +2,7 @@
 
 The tail of a truth is model, label, value. A value differs from row to row, so the memo is keyed by model and label:
 no Avro encoding is the beginning of another, hence ``known head + 02 + eight bytes`` can only mean that head and a
-value.
+value. A head is known from records that say in one byte whether there is a value: 80 00 is a null too, to Avro.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.prefix import by_header, doubles, first_header
 from driftloop.schemas.rows import Reading, Values, row_numbers
 from driftloop.schemas.tails import TAIL_BYTES_KEPT_MOST, TruthTable
-from driftloop.schemas.wire import parse, read_body
+from driftloop.schemas.wire import parse, read_body, read_start
 from numpy.typing import NDArray
 
 _HEADER = header_bytes(GroundTruth)
 _CURRENT = schema_of(GroundTruth)
 _DEFINITION = _CURRENT.definition
 _TAIL = parse(_DEFINITION | {"fields": _DEFINITION["fields"][1:]})
+_HEAD = parse(_DEFINITION | {"fields": _DEFINITION["fields"][1:3]})
 _NO_VALUE = b"\x00"
 _VALUE = 2
 _VALUE_BYTES = 9
@@ -157,7 +158,8 @@ def _new_tail(reading: Reading, layouts: Layouts, row: int, data: bytes) -> tupl
         reading.refuse(row, fault)
         return -1, math.nan
     value = record["value"]
-    if len(data) <= TAIL_BYTES_KEPT_MOST:
+    plain = read_start(_HEAD, data, 0)[1] == len(data) - (1 if value is None else _VALUE_BYTES)
+    if plain and len(data) <= TAIL_BYTES_KEPT_MOST:
         memo[data if value is None else data[:-_VALUE_BYTES] + _NO_VALUE] = index
     return index, math.nan if value is None else value
 
