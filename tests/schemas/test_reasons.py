@@ -8,8 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 READERS = ("wire", "codec", "layouts", "rows", "batch", "columns", "truths", "prefix", "outcome", "vectors")
-NEVER_A_LETTER = {"no-prediction"}
-"""A reader's word to itself."""
+NEVER_A_LETTER = {"no-prediction", "vector-not-finite"}
+"""A reader's word to itself, and what only a writer of ours refuses."""
 
 
 def said() -> set[str]:
