@@ -220,7 +220,7 @@ class Partitions:
                 await self.checkpoints.run(part)
                 continue
             hanging = [each.busy for each in self._parts.values() if each.busy is not None]
-            if not hanging or not full and not too_much_unsaved(part, self._parts.values()):
+            if not hanging or not (full or too_much_unsaved(part, self._parts.values())):
                 return
             await asyncio.wait(hanging, timeout=ROOM_SECONDS, return_when=asyncio.FIRST_COMPLETED)
 
