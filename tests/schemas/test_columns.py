@@ -393,13 +393,3 @@ def test_a_length_of_exabytes_allocates_nothing() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5_000_000
-
-
-def test_a_null_in_two_bytes_does_not_teach_the_reader_a_head_that_is_none() -> None:
-    """80 00 is a null to Avro; the same with a value behind it (80 02: branch 128) is nothing at all."""
-    plain = encode(GroundTruth(T0, "loans", True))
-    values: list[bytes | None] = [plain[:-1] + b"\x80\x00", plain[:-1] + b"\x80\x02" + struct.pack("<d", 2.5)]
-    layouts = fresh()
-    assert read_truths(values[:1], layouts).columns[0].code.tolist() == [1]
-    assert [r.reason for r in read_truths(values[1:], layouts).rejected] == ["wrong-type"]
-    same_truths([*values, plain])
