@@ -15,7 +15,7 @@ import secrets
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ from driftloop.schemas.prediction import encode_prediction, layout
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.topics import TOPICS
+from numpy.typing import NDArray
 
 TOPICS_WRITTEN = ("predictions", "ground-truth")
 _PACK_TIME = struct.Struct("<d").pack
@@ -125,7 +126,7 @@ class Producer:
 
     def predicted(
         self,
-        features: Mapping[str, float | int | str | None],
+        features: Mapping[str, float | int | str | Sequence[float] | NDArray[Any] | None],
         score: float | None = None,
         *,
         scores: Mapping[str, float] | None = None,
@@ -138,7 +139,8 @@ class Producer:
     ) -> str:
         """Say that the model scored; returns the prediction id, which ``observed`` wants later.
 
-        ``features``: every feature of the monitor by name, None or NaN where missing. ``score``: P(classes[1]),
+        ``features``: every feature of the monitor by name, None or NaN where missing; an embedding is a sequence or
+        an array. ``score``: P(classes[1]),
         of a regression the number predicted; a multiclass model says ``scores``, the probability of each class.
         ``event_time``: seconds since the epoch, default now. ``predicted``: the class that was decided on, if any.
         ``traceparent``: W3C trace context to pass through. Errors: BadRecord with what is wrong and the way out.
