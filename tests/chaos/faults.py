@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ class Striker:
         self._left = list(faults)
         self._to_start: list[tuple[float, str]] = []
         self._broker_back: tuple[float, int, Fault] | None = None
+        self._returning: threading.Thread | None = None
         self._seen_ended: set[str] = set()
 
     @property
@@ -81,7 +83,9 @@ class Striker:
         if self._broker_back is not None and now >= self._broker_back[0]:
             self._bring_back()
         if self._left and now >= self.begun + self._left[0].at and self._strike(self._left[0]):
-            self._left.pop(0)
+            struck = self._left.pop(0)
+            for fault in self._left:  # what had to wait for a broker keeps its distance to what follows
+                fault.at += max(0.0, struck.struck - self.begun - struck.at)
 
     def _supervise(self, now: float) -> None:
         """A worker that has ended unbidden is started again a second later; nobody at all is never left."""
@@ -147,13 +151,17 @@ class Striker:
                 self.workers.freeze(worker, fault.lasts)
 
     def _bring_back(self) -> None:
+        """Start the broker; it is back once it is registered, which the workers do not wait for."""
         assert self._broker_back is not None
         _, number, fault = self._broker_back
-        self.cluster.start(number)
-        self.cluster.wait_until_ready()
-        fault.over = time.time()
-        self.outages[-1] = (self.outages[-1][0], fault.over)
-        self._broker_back = None
+        if self._returning is None:
+            self.cluster.start(number)
+            self._returning = threading.Thread(target=self.cluster.wait_until_ready, daemon=True)
+            self._returning.start()
+        elif not self._returning.is_alive():
+            fault.over = time.time()
+            self.outages[-1] = (self.outages[-1][0], fault.over)
+            self._broker_back = self._returning = None
 
     def away_during(self, worker: Worker, until: float) -> bool:
         """Whether a broker was away, or had just come back, while this worker ran."""
