@@ -22,7 +22,7 @@ from driftloop.schemas.codec import decode
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import DriftDetected, IncidentChanged, Pane, TestState, WindowMeasured
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import incidents, windows
+from driftloop.streams.judge import incidents, placement, windows
 from driftloop.streams.judge.champion import Champion, next_champion
 from driftloop.streams.judge.editions import Edition, Editions
 from driftloop.streams.judge.feature_watch import FeatureWatch
@@ -84,6 +84,9 @@ class ModelJudge:
         self.features = FeatureWatch()
         self.alarms: tuple[DriftDetected, ...] = ()
         self.reference_name = ""
+        self.misplaced_told = False
+        self.counters_spec = ""
+        """Of the counters of this step, where some key was misplaced."""
         self._arrivals = 0
 
     def wait(self, pane: Pane, raw: bytes, due: float) -> None:
@@ -108,6 +111,7 @@ class ModelJudge:
     def step(self, now: float, idle: tuple[int, ...] = ()) -> Iterator[Told]:
         """Work off the instant ``now``, which is the next. ``idle``: partitions that were left out."""
         served = self._apply(now)
+        yield from self._misplaced(now)
         yield from self._crown(served, now)
         reference = self._reference()
         for group, start, sums in self.ledger.matured(now):
@@ -124,9 +128,22 @@ class ModelJudge:
             self.store.drop(pane_key("pending", pane))
             if pane.kind == COUNTERS:
                 self.ledger.totals.count(pane.partition, pane.counts)
+                if "misplaced_predictions" in pane.counts or "misplaced_truths" in pane.counts:
+                    self.counters_spec = pane.spec
             elif self.ledger.apply(pane, waiting.raw, now) and pane.kind == FEATURES and pane.role == CHAMPION:
                 served.setdefault(pane.pane_start, set()).add((pane.version, pane.spec))
         return served
+
+    def _misplaced(self, now: float) -> Iterator[Told]:
+        """Writers that disagree about partitions are told once."""
+        if self.misplaced_told or not self.counters_spec:
+            return
+        seconds = self.editions[self.counters_spec].specification.pane_seconds
+        totals = self.ledger.totals.told()
+        if (found := placement.alarm(totals, self.model, self.counters_spec, now, seconds)) is not None:
+            self.misplaced_told = True
+            yield found
+        self.counters_spec = ""
 
     def _crown(self, served: Mapping[float, set[tuple[str, str]]], now: float) -> Iterator[Told]:
         for start in sorted(served):
@@ -288,6 +305,7 @@ class ModelJudge:
                 "features": self.features.to_json(),
                 "alarms": [asdict(alarm) for alarm in self.alarms],
                 "reference": self.reference_name,
+                "misplaced_told": self.misplaced_told,
             },
         )
 
@@ -303,6 +321,7 @@ class ModelJudge:
             self.features = FeatureWatch.from_json(found["features"], tests["features"])
             self.alarms = tuple(DriftDetected(**alarm) for alarm in found["alarms"])
             self.reference_name = found["reference"]
+            self.misplaced_told = found.get("misplaced_told", False)
             self.ledger.restore(found["ledger"], records)
         for record in records.get("pending", []):
             due, raw = record.value.split(b" ", 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 from driftloop.schemas.codec import encode
-from driftloop.schemas.events import GroundTruth, Pane
+from driftloop.schemas.events import DriftDetected, GroundTruth, Pane
 from driftloop.schemas.settings import Settings
 
 from .loop import MODEL, Loop, prepare, publish, running, steps_of
@@ -71,6 +71,10 @@ def test_a_foreign_partitioner_is_found_counted_and_named(settings: Settings, tm
 
         count = loop.wait("misplaced truths", misplaced)
         assert 0.5 * truths < count < truths  # three in four, by chance
+        alarms = loop.wait("the alarm", lambda: [e for e in loop.read("drift") if isinstance(e, DriftDetected)])
+        (alarm,) = [e for e in alarms if e.detector == "misplaced_keys"]
+        assert (alarm.model, alarm.feature, alarm.paging) == (MODEL, "truths", True)
+        assert alarm.statistic >= alarm.threshold
 
 
 @pytest.mark.kafka
