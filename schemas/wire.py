@@ -14,6 +14,7 @@ import json
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from driftloop.schemas.errors import BadRecord
@@ -25,6 +26,7 @@ SINGLE_OBJECT = b"\xc3\x01"
 CONFLUENT = b"\x00"
 SINGLE_OBJECT_BYTES = 10
 CONFLUENT_BYTES = 5
+SCHEMAS_KEPT_MOST = 2_048
 
 _UNREADABLE = (
     IndexError,  # a union branch or an enum symbol that does not exist
@@ -49,16 +51,32 @@ class Schema:
 def parse(definition: Mapping[str, Any]) -> Schema:
     """Check and prepare a record schema. Errors: BadRecord ``bad-schema``, also for one that is not safe to read."""
     try:
-        parsed = parse_schema(json.loads(json.dumps(definition)))
+        text = json.dumps(definition)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _no_schema(error) from None
+    return _parsed(text)
+
+
+def _no_schema(error: Exception) -> BadRecord:
+    return BadRecord(
+        "bad-schema", f"this is no Avro schema: {error!r}", "`driftloop cat schemas` shows those that are read"
+    )
+
+
+@lru_cache(SCHEMAS_KEPT_MOST)
+def _parsed(text: str) -> Schema:
+    """Fingerprints are computed byte by byte in Python: a hundred models took .3 s, whenever one of them changed."""
+    definition = json.loads(text)
+    try:
+        parsed = parse_schema(json.loads(text))
         canonical = to_parsing_canonical_form(parsed)
         if not isinstance(parsed, dict) or not isinstance(definition.get("fields"), list):
             raise BadRecord("bad-schema", "the schema is no record with fields", "a value is an Avro record")
         _refuse_unbounded(json.loads(canonical), {}, ())
     except (SchemaParseException, UnknownType, *_UNREADABLE, KeyError, AttributeError, RecursionError) as error:
-        hint = "`driftloop cat schemas` shows those that are read"
-        raise BadRecord("bad-schema", f"this is no Avro schema: {error!r}", hint) from None
+        raise _no_schema(error) from None
     # fastavro returns the bytes of this fingerprint in the order in which they are sent.
-    return Schema(parsed["name"], bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO")), dict(definition), parsed)
+    return Schema(parsed["name"], bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO")), definition, parsed)
 
 
 def _refuse_unbounded(schema: Any, named: dict[str, Any], above: tuple[str, ...]) -> bool:
