@@ -18,8 +18,8 @@ from driftloop.schemas.batch import EARLIEST_EVENT_TIME, FUTURE_SECONDS_MOST
 from driftloop.schemas.wire import SINGLE_OBJECT_BYTES
 from driftloop.streams.fold import Headers, SourceRecords
 
-RECORDS_MOST = 16_384
-BYTES_MOST = 4 << 20
+RECORDS_MOST = 32_768
+BYTES_MOST = 8 << 20
 COLLECTS_MOST = 5
 """Checkpoints, a second apart at least, after which everything is read."""
 _EVENT_TIME = slice(SINGLE_OBJECT_BYTES, SINGLE_OBJECT_BYTES + 8)

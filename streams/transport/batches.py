@@ -79,7 +79,8 @@ class RecordBatch:
             keys=[record.key for record in records],
             values=[record.value for record in records],
             timestamps_ms=[record.timestamp for record in records],
-            headers=_HeadersOf(records),
+            # Without headers the records themselves need not stay: a fold may keep the columns for a while.
+            headers=_HeadersOf(records) if any(record.headers for record in records) else [()] * len(records),
             lag=self.lag,
         )
 
