@@ -13,7 +13,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from .kafka import Away, Broker, Fenced
+from .kafka import Away, Broker, Fenced, Record
 from .loop import blocking_step
 
 
@@ -181,21 +181,26 @@ class SimulatedProducer:
 class Message:
     """confluent_kafka.Message; ``ended``: no record, the end of the partition."""
 
-    def __init__(self, topic: str, offset: int, key: bytes | None, value: bytes | None, ended: bool = False) -> None:
-        self._found = (topic, offset, key, value)
-        self._ended = ended
+    def __init__(self, topic: str, record: Record, ended: bool = False) -> None:
+        self._topic, self._record, self._ended = topic, record, ended
 
     def topic(self) -> str:
-        return self._found[0]
+        return self._topic
 
     def offset(self) -> int:
-        return self._found[1]
+        return self._record.offset
 
     def key(self) -> bytes | None:
-        return self._found[2]
+        return self._record.key
 
     def value(self) -> bytes | None:
-        return self._found[3]
+        return self._record.value
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self._record.timestamp
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        return list(self._record.headers)
 
     def error(self) -> KafkaError | None:
         return KafkaError(KafkaError._PARTITION_EOF) if self._ended else None
@@ -229,10 +234,10 @@ class SimulatedConsumer:
         for (topic, partition), start in self.at.items():
             log = self.broker.log(topic, partition)
             some = log.committed(start)[: min(most, self.broker_page)]
-            found += [Message(topic, r.offset, r.key, r.value) for r in some]
+            found += [Message(topic, record) for record in some]
             if len(some) < self.broker_page:
                 self.at[topic, partition] = log.stable
-                found.append(Message(topic, log.stable, None, None, ended=True))
+                found.append(Message(topic, Record(log.stable, 0, None, None, ()), ended=True))
             else:
                 self.at[topic, partition] = some[-1].offset + 1
         return found

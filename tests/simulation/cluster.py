@@ -19,7 +19,7 @@ from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import FoldContext
-from driftloop.streams.transport import state_log, writer
+from driftloop.streams.transport import moving, state_log, writer
 from driftloop.streams.transport.exits import Exit
 
 from .clients import Clients, Trouble
@@ -71,6 +71,7 @@ class Cluster:
         self.exits: Counter[str] = Counter()
         self.absorbed = {(topic, p): -1 for topic in self.sources for p in range(plan.partitions)}
         self.chaos, self.ending = True, False
+        self.was_reset = False
 
     # What the processes call.
 
@@ -143,6 +144,8 @@ class Cluster:
             alive = [w for w in self.workers if not w.dead]
             if what == "away":
                 await self._away()
+            elif what == "reset":
+                self._reset_offsets(alive)
             elif what == "join" and len(alive) < self.plan.workers + 1:
                 self.start_worker()
             elif what == "rebalance":
@@ -161,6 +164,19 @@ class Cluster:
         elif what == "empty" and hasattr(worker, "consumer"):
             self.counts["emptied"] += 1
             worker.consumer.empty_queue()
+
+    def _reset_offsets(self, alive: list[Worker]) -> None:
+        """An operator stops the group and sets both sources back; commits of Kafka's tool carry no metadata."""
+        if self.observed is None:
+            return
+        self.counts["resets"] += 1
+        self.was_reset = True
+        for worker in alive:
+            self.gone(worker)
+        self.group.forget_members()
+        for place, absorbed in self.absorbed.items():
+            back = self.rng.randint(0, absorbed + 1)
+            self.group.committed[place] = (back if self.plan.resets_anywhere else 0, "")
 
     async def _away(self) -> None:
         self.counts["outages"] += 1
@@ -201,7 +217,9 @@ class Cluster:
 
     def _header(self, partition: int, sources: dict[str, int]) -> None:
         for topic, offset in sources.items():
-            if offset < self.absorbed[topic, partition]:
+            if offset < self.absorbed[topic, partition] and self.was_reset:
+                self.counts["set_back"] += 1
+            elif offset < self.absorbed[topic, partition]:
                 self.faults.append(f"{topic}[{partition}]: the state goes back to {offset}")
             self.absorbed[topic, partition] = offset
 
@@ -308,6 +326,7 @@ def instead_of_kafka(cluster: Cluster) -> Iterator[None]:
     replaced: list[tuple[Any, str, Any]] = [
         (writer, "Producer", cluster.clients.producer),
         (state_log, "Consumer", cluster.clients.consumer),
+        (moving, "Consumer", cluster.clients.consumer),
         (state_log, "time", clock),
     ]
     for name, module in list(sys.modules.items()):

@@ -118,6 +118,12 @@ class Group:
         self.committed |= offsets
         return True
 
+    def forget_members(self) -> None:
+        """All of them are gone."""
+        self.members.clear()
+        self.assignment.clear()
+        self.joining_since = None
+
     def rebalance(self) -> None:
         """Somebody asks for one."""
         if self.joining_since is None and self.members:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from driftloop.schemas.events import MonitorApplied, Progress
 from driftloop.streams.fold import Output
 from driftloop.streams.observer.service import SERVICE
 
-from .core_check import Read, as_known, counters, dead_letters, emissions, ordered, progress
+from .core_check import Read, as_known, counted, counters, dead_letters, emissions, ordered, progress
 from .core_oracle import Expected
 from .core_world import CoreWorld, Item, make_world
 from .kafka import Broker
@@ -78,12 +80,15 @@ class Observed:
         for partition, logs in enumerate(self.logs):
             read = Read([self._written(cluster.broker, cluster.settings.topic, partition)])
             expected = Expected(told, partition, ([live] * len(logs[0]), [live] * len(logs[1])))
+            cluster.counts["outputs"] += len(read.told)
             run: Any = SimpleNamespace(world=told)
+            if cluster.was_reset:
+                found += [f"partition {partition}: {s}" for s in after_reset(read, expected)]
+                continue
             wrong = [*ordered(read), *dead_letters(read, expected), *emissions(read, expected)]
             wrong += [*counters(read, expected), *as_known(run, read, expected)]
             wrong += progress(run, partition, read, expected)
             found += [f"partition {partition}: {sentence}" for sentence in wrong]
-            cluster.counts["outputs"] += len(read.told)
         return found
 
     @staticmethod
@@ -99,3 +104,20 @@ class Observed:
                 if dict(record.headers)["__connect.errors.partition"] == b"%d" % partition:
                     found.append(Output("t.dead-letter.v1", record.key, record.value, 0, record.headers))
         return found
+
+
+def after_reset(read: Read, expected: Expected) -> Iterator[str]:
+    """What was told anew has higher revisions, and in the end the numbers are as if nothing had been."""
+    if read.dead != expected.dead:
+        yield f"dead letters: too many {read.dead - expected.dead}, missing {expected.dead - read.dead}"
+    for key in sorted(read.panes.keys() | expected.emissions.keys()):
+        panes, wanted = read.panes.get(key, []), expected.emissions.get(key, [])
+        revisions = [pane.revision for pane in panes]
+        if revisions != sorted(set(revisions)):
+            yield f"{key}: revisions {revisions}"
+        if not panes or not wanted or counted(panes[-1]) != wanted[-1].counts:
+            yield f"{key}: {counted(panes[-1]) if panes else None}, not {wanted[-1].counts if wanted else None}"
+    for model in sorted(read.counters.keys() | expected.counters.keys()):
+        last = [+Counter(pane.counts) for pane in read.counters.get(model, [])[-1:]]
+        if last != [total for _, total in expected.counters.get(model, [])[-1:]]:
+            yield f"counters of {model}: {last}, not {expected.counters.get(model, [])[-1:]}"

@@ -34,6 +34,8 @@ class Plan:
     lost: float
     observer: bool = False
     """The observer's own fold, over a world of the core; otherwise the ledger."""
+    resets_anywhere: bool = False
+    """An operator sets offsets back to anywhere, each source on its own; otherwise both to the beginning."""
     events: list[tuple[float, str]] = field(default_factory=list)
 
     @classmethod
@@ -65,6 +67,12 @@ class Plan:
         plan.events = [(at, rng.choice(kinds)) for at in moments]
         plan.observer = rng.random() < 0.2
         return plan
+
+    def with_reset(self, anywhere: bool) -> Plan:
+        """The observer, and in the middle of it an operator's reset of all offsets."""
+        self.observer, self.resets_anywhere = True, anywhere
+        self.events = sorted([*self.events, (0.6 * self.seconds, "reset")])
+        return self
 
     def calm(self) -> None:
         """Nothing goes wrong any more."""

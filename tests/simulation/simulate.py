@@ -16,6 +16,7 @@ from pathlib import Path
 
 from . import core, protocol
 from .outcome import Outcome
+from .protocol_world import Plan
 
 FAILURES_MOST = 20
 """So many, and it is not a matter of more seeds."""
@@ -32,7 +33,12 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--core", type=int, metavar="SEED", help="only this world of the core")
     parser.add_argument("--protocol", type=int, metavar="SEED", help="only this world of the protocol")
+    parser.add_argument("--reset", type=int, metavar="SEED", help="the same, with both sources set back to the start")
+    parser.add_argument("--reset-anywhere", type=int, metavar="SEED", help="the same, each set back to anywhere")
     told = parser.parse_args()
+    for seed, anywhere in ((told.reset, False), (told.reset_anywhere, True)):
+        if seed is not None:
+            return 1 if shown(protocol.simulate(seed, Plan.of(seed, protocol.STARTED).with_reset(anywhere))) else 0
     if told.protocol is not None:
         return 1 if shown(protocol.simulate(told.protocol)) else 0
     if told.core is not None:
