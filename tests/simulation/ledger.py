@@ -34,6 +34,11 @@ class LedgerFold:
         self.changed: dict[bytes, bytes | None] = {}
         self.outputs: list[Output] = []
 
+    @property
+    def pending_bytes(self) -> int:
+        """Outputs that wait for the next collect."""
+        return sum(len(output.key or b"") + len(output.value or b"") for output in self.outputs)
+
     def absorb(self, records: SourceRecords) -> None:
         source = self.topics.index(records.topic)
         chain = self.chains[source]
