@@ -25,10 +25,17 @@ LOSS_EDGES: NDArray[np.float64] = np.append(np.geomspace(1e-3, LOSS_MOST, LOSS_B
 bin that gives the smaller bet; for "the mean has risen" that is ``loss_floor()``, which is low by 1 % on average and
 2.1 % at most (below .001 nats: by all of it). So the test's bound stays a bound."""
 
+_STEPS = np.geomspace(1e-3, LOSS_MOST, 257)[:-1]
+DIFFERENCE_EDGES: NDArray[np.float64] = np.concatenate([-_STEPS[::-1], [0.0, np.nextafter(0.0, 1.0)], _STEPS])
+"""514 inner edges for the difference of two losses, within +-LOSS_MOST: 4.2 % apart beyond .001 on both sides, and a
+bin of its own for no difference at all. An event lies between ``difference_floor`` and ``difference_ceiling`` of its
+bin: a test counts it at the one that gives the smaller bet."""
+DIFFERENCE_BINS = 515
+
 DELAY_STEPS_SECONDS = (3_600.0, 21_600.0, 86_400.0, 259_200.0, 604_800.0, 1_209_600.0, 2_592_000.0)
 """An hour, six, a day, three, seven, fourteen, thirty: how label delays are told apart."""
 
-for _edges in (SCORE_EDGES, LOSS_EDGES):
+for _edges in (SCORE_EDGES, LOSS_EDGES, DIFFERENCE_EDGES):
     _edges.setflags(write=False)
 
 
@@ -70,3 +77,22 @@ def loss_codes(loss: NDArray[np.float64]) -> NDArray[np.int64]:
 def loss_floor() -> NDArray[np.float64]:
     """The lower edge of each loss bin, f8[512]: no event of the bin lost less."""
     return np.concatenate(([0.0], LOSS_EDGES))
+
+
+def difference_codes(difference: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Bin of each difference of two losses, 0..514.
+
+    >>> difference_codes(np.array([-LOSS_MOST, -1e-9, 0.0, 1e-9, LOSS_MOST])).tolist()
+    [0, 256, 257, 258, 514]
+    """
+    return np.searchsorted(DIFFERENCE_EDGES, difference, side="right")
+
+
+def difference_floor() -> NDArray[np.float64]:
+    """The lower edge of each bin of differences, f8[515]."""
+    return np.concatenate(([-LOSS_MOST], DIFFERENCE_EDGES))
+
+
+def difference_ceiling() -> NDArray[np.float64]:
+    """The upper edge of each bin of differences, f8[515]."""
+    return np.concatenate((DIFFERENCE_EDGES, [LOSS_MOST]))

@@ -7,12 +7,26 @@
 ``Pane`` kind ``features``, bucket -1: all accepted predictions of (version, role, spec, pane).
     counts      predictions; missing:<feature> and unseen:<feature> where above zero
     histograms  score (bins.SCORE_EDGES), predicted (0, 1, 2 unknown), feature:<name> (where the spec has bins)
+    multiclass: score is the largest one, predicted has a bin a class and one for unknown. regression: no predicted,
+    score on scales.prediction_edges.
 ``Pane`` kind ``labels``, bucket k: the pairs of that pane whose label delay fell into (edge[k-1], edge[k]].
     counts      pairs; labelled (those whose label is a class: they alone are in the sums of losses and in
                 score_by_label and loss); errors; unlabelled = pairs - labelled
     sums        log_loss, log_loss_squared (nats, nats squared), brier, delay_seconds
     histograms  confusion (label code * 3 + predicted code, 2: unknown), score_by_label:0, score_by_label:1,
                 loss (bins.LOSS_EDGES), delay (the bucket's own number)
+    multiclass (K classes): confusion (label code * (K + 1) + predicted code, K: unknown); score_by_right:0 and :1
+    (the largest score, by whether that class was the label) in place of score_by_label; brier summed over classes.
+    regression (scales known): counts clipped; sums loss, loss_squared (scales), error, absolute_error,
+    squared_error, label, label_squared, predicted, predicted_squared, label_predicted, of numbers less the centre,
+    in the label's unit; histograms loss, score, label (scales.label_edges), delay.
+    with values (value.py): counts valued, value_clipped; sums value:<bin of confusion>, of a regression value.
+``Pane`` kind ``paired``, bucket k, version and role of a challenger, ``against`` the version of a champion: both have
+    predicted the same id and met the same truth; pane and bucket are the champion's (paired.py).
+    counts      pairs, labelled, unlabelled
+    sums        loss_difference, loss_difference_squared (challenger less champion; of labelled rows)
+    histograms  correctness (0 both right, 1 only the champion, 2 only the challenger, 3 both wrong, 4 no class),
+                loss_difference (bins.DIFFERENCE_EDGES), delay
 ``Pane`` kind ``counters``, version, role "" and bucket -1: what has happened in this partition to this model since
     its beginning, as of ``emitted_at``; ``pane_start`` = emitted_at - pane_seconds. Each replaces the one before:
     take, for each partition, the one of the greatest ``emitted_at`` that is not above the frontier.
@@ -36,6 +50,6 @@ with ``emitted_at`` <= J have been written, whatever the batches were. The worke
 
 ``Progress`` goes to every partition of the panes topic, behind the panes of its checkpoint, when anything was read.
 Watermarks of a partition are its greatest event time less the largest disorder of the models in the catalogue.
-Sums are made of rows rounded to a binary fraction (2^-32 nats; 2^-28 for squares; 2^-10 s), so they are exact in any
-order.
+Sums are made of rows rounded to a binary fraction (2^-32 nats; 2^-28 for squares; 2^-10 s; the tasks say theirs), so
+they are exact in any order.
 """

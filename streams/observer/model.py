@@ -15,6 +15,7 @@ import numpy as np
 from driftloop.schemas.batch import PredictionColumns, TruthColumns
 from driftloop.schemas.projection import Projected
 from driftloop.schemas.specification import MonitorSpecification
+from driftloop.streams.observer import paired
 from driftloop.streams.observer.counters import CHALLENGER, Counters
 from driftloop.streams.observer.embeddings import EmbeddingSketch
 from driftloop.streams.observer.index import Hashes, Slots
@@ -84,7 +85,8 @@ class Edition:
         layout, sums = self.task.layout, len(self.task.units)
         self.labels = Panes("labels", layout, sums, self.clock)
         self.segments = Segments(spec)
-        self.panes = {"features": self.features, "labels": self.labels}
+        self.paired = paired.PairedPanes(self.clock)
+        self.panes = {"features": self.features, "labels": self.labels, paired.KIND: self.paired}
         if self.segments:
             self.feature_segments = SegmentPanes("features", self.sketch.head, 0, self.clock, self.segments)
             self.label_segments = SegmentPanes("labels", layout, sums, self.clock, self.segments)
@@ -115,6 +117,7 @@ class ModelFold:
         self.editions: dict[int, Edition] = {0: Edition(spec, replay.first_revision)}
         self.active = 0
         self.seats = Seats()
+        self.contests = paired.Contests()
         self.segmentations = len(self.edition.segments) if segmentations is None else segmentations
         task = self.edition.task
         self.join = Join(
@@ -282,6 +285,15 @@ class ModelFold:
         for number in np.unique(specs).tolist() if len(self.editions) > 1 else [self.active]:
             here = slice(None) if len(self.editions) == 1 else specs == number
             self._fold_edition(self.editions[number], taken.prediction_slots[here], taken.truth_slots[here])
+        if self.seats.challengers.any():
+            self._fold_contests(paired.met(self.join, self.seats, taken.prediction_slots, taken.truth_slots))
+
+    def _fold_contests(self, met: paired.Met) -> None:
+        """Compare challengers with champions, under the specification by which both were folded."""
+        specs = self.join.predictions.columns["specs"][met.champions]
+        for number in np.unique(specs).tolist():
+            edition, here = self.editions[number], paired.Met(*(slots[specs == number] for slots in met))
+            edition.paired.fold_met(edition.task, self.join, self.contests, self.replay, here)
 
     def _fold_edition(self, edition: Edition, predictions: Slots, truths: Slots) -> None:
         if self.replay.layers:
@@ -355,9 +367,10 @@ class ModelFold:
         return self.clock.next_instants(np.maximum(moments, self.told_until))
 
     def _count_told(self, told: Told) -> None:
-        """What a pane tells anew of is known of from its instant on. Segments tell the same rows again."""
+        """What a pane tells anew of is known of from its instant on; segments and contests tell the rows again."""
         self.changed = True
-        if isinstance(told.panes, SegmentPanes) or (self.replay.layers and self._was_told(told)):
+        again = isinstance(told.panes, SegmentPanes) or told.panes.kind == paired.KIND
+        if again or (self.replay.layers and self._was_told(told)):
             return
         suffix = CHALLENGER if self.seats.challengers[told.pane.key.seat] else ""
         rows, labelled = told.pane.gained

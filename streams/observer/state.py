@@ -6,6 +6,7 @@
     ["predictions"|"truths", m, seq, first] rows first.. of a segment, column behind column            bytes
     ["met"|"used", m, seq]                  status of a segment's predictions|truths, four to a byte   bytes
     ["features"|"labels", m, edition, seat, bucket, pane]   an open pane: total and parts              bytes
+    ["paired", m, edition, contest, bucket, pane]           the same (paired.py)                       bytes
     ["features|labels of segments", m, edition, seat and segment, bucket, pane]    the same             bytes
 
 A key is the JSON of the list. A segment that is being filled is written in parts, the new rows of each checkpoint;
@@ -25,6 +26,7 @@ import numpy as np
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.observer.model import Edition, ModelFold
+from driftloop.streams.observer.paired import Contests
 from driftloop.streams.observer.panes import PaneKey, Panes
 from driftloop.streams.observer.replay import NOTHING, Replay
 from driftloop.streams.observer.rows import BASE, SEGMENT_ROWS, Rows, Segment
@@ -95,7 +97,7 @@ def restore_models(records: Mapping[bytes, bytes], replay: Replay = NOTHING) -> 
                 ):
                     _restore_rows(store, rows.get((name, model), {}), statuses.get((status, model), {}))
         for (what, model, *rest), value in entries:
-            if what.startswith(("features", "labels")):
+            if what.startswith(("features", "labels", "paired")):
                 decode_pane(folds[model].editions[rest[0]].panes[what], PaneKey(*rest[1:]), value)
     except (ValueError, KeyError, TypeError, IndexError, struct.error) as error:
         raise ConfigError(
@@ -112,6 +114,7 @@ def _summary(fold: ModelFold) -> dict[str, Any]:
         "totals": fold.counters.totals,
         "pending": sorted(fold.counters.pending.items()),
         "activations": fold.activations,
+        "contests": fold.contests.names,
         "segmentations": fold.segmentations,
         "columns": {name: _shape(rows) for name, rows in zip(STORES, fold.stores(), strict=True)},
     }
@@ -138,6 +141,7 @@ def _from_summary(
     fold.seats = Seats([(version, role) for version, role in summary["seats"]])
     fold.counters.restore(summary["totals"], dict(summary["pending"]))
     fold.activations = summary["activations"]
+    fold.contests = Contests([(new, old) for new, old in summary.get("contests", ())])
     if "columns" in summary:  # otherwise it is of the first release: those of a binary model
         fold.keep_columns(*(dict(summary["columns"][name]) for name in STORES))
     fold.changed = False

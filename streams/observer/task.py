@@ -48,5 +48,5 @@ class Task(Protocol):
         """What n pairs add; ``p`` and ``t`` hold the payload columns and the labels of both halves."""
 
     def losses(self, p: Columns, t: Columns) -> tuple[Floats, Codes | None]:
-        """(loss f8[n] in [0, bins.LOSS_MOST]; 1 right, 0 wrong, -1 not told; None where nothing is right or wrong)
-        of n pairs that have a label."""
+        """(loss f8[n] in [0, bins.LOSS_MOST], NaN where it has no scale yet; 1 right, 0 wrong, -1 not told, None
+        where nothing is right or wrong) of n pairs that have a label; of others anything."""

@@ -89,5 +89,5 @@ class RegressionTask:
 
     def losses(self, p: Columns, t: Columns) -> tuple[Floats, Codes | None]:
         if self.scales.scale is None:
-            return np.zeros(len(p["scores"])), None
+            return np.full(len(p["scores"]), np.nan), None
         return standard(self.scales, p["scores"], t["numbers"]).loss, None

@@ -6,6 +6,7 @@ from driftloop.schemas.codec import encode
 from driftloop.schemas.events import Bins, Pane, Progress
 from driftloop.schemas.headers import SUBJECT, cloud_event_headers, event_id
 from driftloop.streams.fold import Output
+from driftloop.streams.observer import paired
 from driftloop.streams.observer.model import ModelFold, Told
 from driftloop.streams.observer.segments import SegmentPanes
 from driftloop.streams.observer.sketch import Layout
@@ -19,7 +20,12 @@ def pane_of(fold: ModelFold, told: Told, partition: int) -> Pane:
     """The event for a pane that is due."""
     edition, kind = told.edition, told.panes.kind
     key, total = told.pane.key, told.pane.total
-    seat, segment = told.panes.place_of(key) if isinstance(told.panes, SegmentPanes) else (key.seat, "")
+    seat, segment, against = key.seat, "", ""
+    if isinstance(told.panes, SegmentPanes):
+        seat, segment = told.panes.place_of(key)
+    elif kind == paired.KIND:
+        seat, champion = fold.contests.names[key.seat]
+        against = fold.seats.names[champion][0]
     version, role = fold.seats.names[seat]
     counts, histograms = _split(told.panes.layout, total)
     sums: dict[str, float] = {}
@@ -29,7 +35,7 @@ def pane_of(fold: ModelFold, told: Told, partition: int) -> Pane:
             sums = edition.embeddings.told(total.sums)
     else:
         counts["unlabelled"] = counts["pairs"] - counts.get("labelled", 0)
-        sums = told_sums(edition.task.units, total.sums)
+        sums = told_sums(paired.UNITS if kind == paired.KIND else edition.task.units, total.sums)
         histograms["delay"] = ((key.bucket,), (counts["pairs"],))
     return Pane(
         fold.model,
@@ -48,6 +54,7 @@ def pane_of(fold: ModelFold, told: Told, partition: int) -> Pane:
         sums,
         tuple([Bins(name, *found) for name, found in histograms.items()]),
         segment,
+        against,
     )
 
 
