@@ -117,7 +117,6 @@ class ModelFold:
         self.editions: dict[int, Edition] = {0: Edition(spec, replay.first_revision)}
         self.active = 0
         self.seats = Seats()
-        self.contests = paired.Contests()
         self.segmentations = len(self.edition.segments) if segmentations is None else segmentations
         task = self.edition.task
         self.join = Join(
@@ -293,7 +292,7 @@ class ModelFold:
         specs = self.join.predictions.columns["specs"][met.champions]
         for number in np.unique(specs).tolist():
             edition, here = self.editions[number], paired.Met(*(slots[specs == number] for slots in met))
-            edition.paired.fold_met(edition.task, self.join, self.contests, self.replay, here)
+            edition.paired.fold_met(edition.task, self.join, self.replay, here)
 
     def _fold_edition(self, edition: Edition, predictions: Slots, truths: Slots) -> None:
         if self.replay.layers:

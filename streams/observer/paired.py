@@ -12,16 +12,16 @@ event time and in the bucket of the champion's label delay, whatever those of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from driftloop.schemas import bins
 from driftloop.streams.observer.index import Slots
 from driftloop.streams.observer.join import Join
-from driftloop.streams.observer.panes import Panes, Place
+from driftloop.streams.observer.panes import PaneKey, Panes, Place
 from driftloop.streams.observer.replay import Replay
-from driftloop.streams.observer.seats import Seats
+from driftloop.streams.observer.seats import SEATS_MOST, Seats
 from driftloop.streams.observer.sketch import LOSS_UNIT, SQUARE_UNIT, Codes, Layout
 from driftloop.streams.observer.table import Added
 from driftloop.streams.observer.task import Columns, Task
@@ -31,6 +31,8 @@ from numpy.typing import NDArray
 KIND = "paired"
 CHAMPION, CHALLENGER = "champion", "challenger"
 BOTH_RIGHT, ONLY_CHAMPION, ONLY_CHALLENGER, BOTH_WRONG, UNDECIDED = range(5)
+SEATS = 2 * SEATS_MOST
+"""More than there ever are."""
 _WHERE = ("times", "before", "offsets")
 UNITS: Mapping[str, float] = {"loss_difference": LOSS_UNIT, "loss_difference_squared": SQUARE_UNIT}
 LAYOUT = Layout(
@@ -43,24 +45,6 @@ LAYOUT = Layout(
 )
 
 
-class Contests:
-    """A small number for each (challenger's seat, champion's seat), in order of appearance."""
-
-    def __init__(self, names: Sequence[tuple[int, int]] = ()) -> None:
-        self.names = list(names)
-        self._numbers = {name: number for number, name in enumerate(self.names)}
-
-    def numbers(self, challengers: Codes, champions: Codes) -> Codes:
-        """int64[n] for the seats of n rows."""
-        found = []
-        for name in zip(challengers.tolist(), champions.tolist(), strict=True):
-            if name not in self._numbers:
-                self._numbers[name] = len(self.names)
-                self.names.append(name)
-            found.append(self._numbers[name])
-        return np.array(found, np.int64)
-
-
 class Met(NamedTuple):
     """Slots of n rows: the two predictions and the truth on which they are compared."""
 
@@ -70,12 +54,17 @@ class Met(NamedTuple):
 
 
 class PairedPanes(Panes):
-    """Panes of contests of one specification; the seat of a key is the number of a contest."""
+    """Panes of one specification. In their keys two seats are one number, challenger's * SEATS + champion's."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(KIND, LAYOUT, len(UNITS), clock)
 
-    def fold_met(self, task: Task, join: Join, contests: Contests, replay: Replay, met: Met) -> None:
+    @staticmethod
+    def place_of(key: PaneKey) -> tuple[int, int]:
+        """(challenger's seat, champion's seat)."""
+        return divmod(key.seat, SEATS)
+
+    def fold_met(self, task: Task, join: Join, replay: Replay, met: Met) -> None:
         """Count n comparisons in."""
         clock, made, known = self.clock, join.predictions.columns, join.truths.columns
         new, old = ({name: made[name][s] for name in (*_WHERE, "seats", *task.payload)} for s in met[:2])
@@ -86,7 +75,7 @@ class PairedPanes(Panes):
         columns, sums = compared(task, new, old, t)
         offsets = np.maximum(new["offsets"], old["offsets"])
         fresh = replay.new_pairs(clock.start_of(panes), offsets, t["offsets"])
-        numbers = contests.numbers(new["seats"], old["seats"])
+        numbers = new["seats"].astype(np.int64) * SEATS + old["seats"]
         place = Place(numbers[fresh], buckets[fresh], panes[fresh], instants[fresh], due[fresh])
         self.fold(place, Added(columns[fresh], sums[fresh], offsets[fresh], t["offsets"][fresh]))
 

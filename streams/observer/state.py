@@ -6,7 +6,7 @@
     ["predictions"|"truths", m, seq, first] rows first.. of a segment, column behind column            bytes
     ["met"|"used", m, seq]                  status of a segment's predictions|truths, four to a byte   bytes
     ["features"|"labels", m, edition, seat, bucket, pane]   an open pane: total and parts              bytes
-    ["paired", m, edition, contest, bucket, pane]           the same (paired.py)                       bytes
+    ["paired", m, edition, seats, bucket, pane]             the same (paired.py)                       bytes
     ["features|labels of segments", m, edition, seat and segment, bucket, pane]    the same             bytes
 
 A key is the JSON of the list. A segment that is being filled is written in parts, the new rows of each checkpoint;
@@ -26,7 +26,6 @@ import numpy as np
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.observer.model import Edition, ModelFold
-from driftloop.streams.observer.paired import Contests
 from driftloop.streams.observer.panes import PaneKey, Panes
 from driftloop.streams.observer.replay import NOTHING, Replay
 from driftloop.streams.observer.rows import BASE, SEGMENT_ROWS, Rows, Segment
@@ -114,7 +113,6 @@ def _summary(fold: ModelFold) -> dict[str, Any]:
         "totals": fold.counters.totals,
         "pending": sorted(fold.counters.pending.items()),
         "activations": fold.activations,
-        "contests": fold.contests.names,
         "segmentations": fold.segmentations,
         "columns": {name: _shape(rows) for name, rows in zip(STORES, fold.stores(), strict=True)},
     }
@@ -141,7 +139,6 @@ def _from_summary(
     fold.seats = Seats([(version, role) for version, role in summary["seats"]])
     fold.counters.restore(summary["totals"], dict(summary["pending"]))
     fold.activations = summary["activations"]
-    fold.contests = Contests([(new, old) for new, old in summary.get("contests", ())])
     if "columns" in summary:  # otherwise it is of the first release: those of a binary model
         fold.keep_columns(*(dict(summary["columns"][name]) for name in STORES))
     fold.changed = False

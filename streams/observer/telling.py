@@ -23,8 +23,8 @@ def pane_of(fold: ModelFold, told: Told, partition: int) -> Pane:
     seat, segment, against = key.seat, "", ""
     if isinstance(told.panes, SegmentPanes):
         seat, segment = told.panes.place_of(key)
-    elif kind == paired.KIND:
-        seat, champion = fold.contests.names[key.seat]
+    elif isinstance(told.panes, paired.PairedPanes):
+        seat, champion = told.panes.place_of(key)
         against = fold.seats.names[champion][0]
     version, role = fold.seats.names[seat]
     counts, histograms = _split(told.panes.layout, total)
