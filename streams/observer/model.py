@@ -18,6 +18,7 @@ from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.observer import paired
 from driftloop.streams.observer.counters import CHALLENGER, Counters
 from driftloop.streams.observer.embeddings import EmbeddingSketch
+from driftloop.streams.observer.gathered import Gathered, stacked, together
 from driftloop.streams.observer.index import Hashes, Slots
 from driftloop.streams.observer.join import (
     ACCEPTED,
@@ -58,18 +59,6 @@ class Where(NamedTuple):
     offsets: NDArray[np.int64]
     greatest_before: Times
     keys: Sequence[bytes]
-
-
-class Gathered(NamedTuple):
-    """Predictions that wait for the next drain, beside the join's columns: what the sketch needs."""
-
-    batch: Predictions
-    scores: Times
-    predicted: NDArray[np.int64]
-    numeric: NDArray[np.float64]
-    categories: NDArray[np.int64]
-    segments: NDArray[np.uint8]
-    vectors: NDArray[np.float32]
 
 
 class Edition:
@@ -191,14 +180,14 @@ class ModelFold:
         if self._predictions or self._truths:
             self.changed = True
         if self._predictions:
-            together = _together(self._predictions)
-            self._count_misplaced(PREDICTIONS, together.batch)
-            self._fold_predictions(together)
+            whole = together(self._predictions)
+            self._count_misplaced(PREDICTIONS, whole.batch)
+            self._fold_predictions(whole)
             self._predictions.clear()
         if self._truths:
-            truths = Truths(*_stacked([truths for truths, _ in self._truths]))
+            truths = Truths(*stacked([truths for truths, _ in self._truths]))
             names = self._truths[0][1].keys()
-            kept = zip(names, _stacked([[*k.values()] for _, k in self._truths]), strict=True)
+            kept = zip(names, stacked([[*k.values()] for _, k in self._truths]), strict=True)
             self._truths.clear()
             self._count_misplaced(TRUTHS, truths)
             taken = self.join.observe(truths, dict(kept))
@@ -397,14 +386,3 @@ class ModelFold:
         for number in set(self.editions) - used:
             del self.editions[number]
             self.changed = True
-
-
-def _together(gathered: list[Gathered]) -> Gathered:
-    if len(gathered) == 1:
-        return gathered[0]
-    batch = Predictions(*_stacked([g.batch for g in gathered]))
-    return Gathered(batch, *_stacked([g[1:] for g in gathered]))
-
-
-def _stacked(parts: Sequence[Sequence[NDArray[Any]]]) -> Sequence[NDArray[Any]]:
-    return parts[0] if len(parts) == 1 else [np.concatenate(columns) for columns in zip(*parts, strict=True)]
