@@ -7,10 +7,11 @@ for long logs: rows of different ids have nothing to do with each other, so it i
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from driftloop.schemas.events import Pane
+from driftloop.schemas.specification import MonitorSpecification
 
 from ..observer.oracle import JoinOracle
 from ..observer.pane_oracle import PaneOracle
@@ -63,6 +64,10 @@ class LongPaneOracle(PaneOracle):
 
     join_oracle = JoinById
 
+    def __init__(self, world: World, spec: MonitorSpecification, place: tuple[int, int] = PaneOracle.place) -> None:
+        self.place = place
+        super().__init__(world, spec)
+
     @staticmethod
     def offset(row: int) -> int:
         return row
@@ -79,12 +84,12 @@ class LongPaneOracle(PaneOracle):
         return found
 
 
-def expected_emissions(worlds: Iterable[World]) -> dict[EmissionId, Content]:
+def expected_emissions(worlds: Sequence[World]) -> dict[EmissionId, Content]:
     """Every pane and counters emission of every partition and model."""
     found: dict[EmissionId, Content] = {}
     for partition, world in enumerate(worlds):
         for spec in SPECIFICATIONS:
-            oracle = LongPaneOracle(world, spec)
+            oracle = LongPaneOracle(world, spec, (partition, len(worlds)))
             for key, emissions in oracle.emissions().items():
                 version, role, start, kind, bucket = key
                 for due, revision, counts, sums in emissions:

@@ -31,6 +31,8 @@ class PaneOracle:
     """Of one model in a world: ``emissions`` by pane (version, role, start, kind, bucket), and ``counters``."""
 
     join_oracle = JoinOracle
+    place: tuple[int, int] = (PARTITION, 3)
+    """Partition of the world, of how many."""
 
     @staticmethod
     def offset(row: int) -> int:
@@ -159,7 +161,7 @@ class PaneOracle:
                     self.happened.append((self.next_instant(at), names[verdict]))
         for rows, befores, topic in ((self.p, self.before_p, "predictions"), (self.t, self.before_t, "truths")):
             for item, before in zip(rows, befores, strict=True):
-                if partition_of(item.name.encode(), 3) != PARTITION:
+                if partition_of(item.name.encode(), self.place[1]) != self.place[0]:
                     self.happened.append((self.next_instant(max(before, item.time)), f"misplaced_{topic}"))
         settled = [(self.join.never, "never_labelled", self.p, self.before_p)]
         settled += [(self.join.orphans, "orphans", self.t, self.before_t)]
