@@ -176,7 +176,9 @@ class Cluster:
         self.group.forget_members()
         for place, absorbed in self.absorbed.items():
             back = self.rng.randint(0, absorbed + 1)
-            self.group.committed[place] = (back if self.plan.resets_anywhere else 0, "")
+            position = back if self.plan.resets_anywhere else 0
+            self.group.committed[place] = (position, "")
+            self.absorbed[place] = position - 1  # what the state will say once a worker has obeyed
 
     async def _away(self) -> None:
         self.counts["outages"] += 1
