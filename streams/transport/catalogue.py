@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from driftloop.schemas.catalogue import TOPICS, Catalogue
 from driftloop.schemas.errors import Unavailable
@@ -9,6 +12,9 @@ from driftloop.schemas.settings import Settings
 from driftloop.streams.transport.exits import log
 from driftloop.streams.transport.registry import schemas_by_id
 from driftloop.streams.transport.state_log import QUIET, marks, read_to_ends
+
+QUIET_SECONDS = 0.1
+"""So long after its monitor was applied a record may still be refused, if others like it came just before."""
 
 
 class KafkaCatalogue:
@@ -22,6 +28,7 @@ class KafkaCatalogue:
         self._short = {settings.topic(short): short for short in TOPICS}
         self._next = dict.fromkeys(self._short, 0)
         self._faults_said = 0
+        self._quiet_until = -math.inf
         self._consumer = Consumer(
             settings.confluent(
                 group_id=settings.group("catalogue"),
@@ -57,6 +64,17 @@ class KafkaCatalogue:
         except KafkaException as error:
             raise Unavailable(f"the catalogue cannot be read: {error.args[0].str()}") from error
         self._say_faults()
+
+    def refresh_seldom(self) -> None:
+        """``refresh``, unless one of a moment ago has found nothing new: in a flood of unknown schemas each
+        batch would wait for three answers of the cluster."""
+        if time.monotonic() >= self._quiet_until and not self._refreshed():
+            self._quiet_until = time.monotonic() + QUIET_SECONDS
+
+    def _refreshed(self) -> bool:
+        before = dict(self._next)
+        self.refresh()
+        return self._next != before
 
     def _absorb(self, message: Message) -> None:
         self.catalogue.absorb(self._short[message.topic()], message.offset(), message.key(), message.value())

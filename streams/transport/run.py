@@ -46,7 +46,7 @@ def run(service: Service, settings: Settings) -> int:
         return Exit.CONFIG if isinstance(error, ConfigError) else Exit.UNAVAILABLE
     collect_garbage_seldom()
     context = FoldContext(
-        catalogue.catalogue, catalogue.refresh, partitions, settings.topic, settings.pending_mb << 20
+        catalogue.catalogue, catalogue.refresh_seldom, partitions, settings.topic, settings.pending_mb << 20
     )
     code = asyncio.run(_serve(service, settings, Restorer(service, settings, context), cluster, catalogue))
     catalogue.close()
