@@ -21,7 +21,7 @@ from driftloop.streams.observer.reading import Batch, predictions_batch, truths_
 from driftloop.streams.observer.replay import NOTHING, Layer, Replay
 from driftloop.streams.observer.rows import Rows
 from driftloop.streams.observer.state import key_of, model_records, restore_models
-from driftloop.streams.observer.step import source_ahead
+from driftloop.streams.observer.step import BACKLOG_RECORDS, source_ahead
 from driftloop.streams.observer.telling import counters_of, pane_of, pane_output, progress_outputs
 from driftloop.streams.observer.time import Clock
 from driftloop.streams.observer.unread import Unread
@@ -43,6 +43,8 @@ MODELS_FEW, ROWS_A_MODEL = 4, 400
 they wait for more (unread.py)."""
 OUTPUT_BYTES = 2_000
 """Of a dead letter, beside the record: its headers as Python objects."""
+GATHER_MS_MOST = 100
+"""Live, rows are folded when they span so much of Kafka's time; behind a backlog only by their number."""
 _CLOCK = key_of("clock")
 
 
@@ -61,7 +63,7 @@ class ObserverFold:
         self._outputs: list[Output] = []
         self._pending_bytes = 0
         self._touched = False
-        self._gathered = 0
+        self._gathered = self._gathered_ms = 0
         self._unread = Unread()
         self._many_models = False
         self._replay = NOTHING
@@ -129,8 +131,13 @@ class ObserverFold:
             for known, where in truths.models:
                 self._model(known, where, records.topic).observed(known, where)
             self._passed(source, records, truths)
+        if not self._gathered:
+            self._gathered_ms = records.timestamps_ms[0]
         self._gathered += len(records)
-        if self._gathered >= ROWS_GATHERED_MOST:
+        live = records.lag < BACKLOG_RECORDS and not self._many_models
+        if self._gathered >= ROWS_GATHERED_MOST or (
+            live and records.timestamps_ms[-1] - self._gathered_ms >= GATHER_MS_MOST
+        ):
             self._drain()
 
     def collect(self) -> Changes:

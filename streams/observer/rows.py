@@ -16,6 +16,7 @@ from driftloop.streams.observer.index import Hashes, Index, Slots
 from numpy.typing import DTypeLike, NDArray
 
 SEGMENT_ROWS = 4_096
+ROWS_LEAST = 256
 INDEX_BYTES_A_ROW = 30
 """18 to 43, as full as the index is (index.py)."""
 FEW = 100
@@ -64,7 +65,7 @@ class Rows:
         self._by_chunk: dict[int, Segment] = {}
         self._free_chunks: list[int] = []
         self._last: Segment | None = None
-        self._next_sequence = self._count = 0
+        self._next_sequence = self._count = self._chunks = 0
         self.index = Index()
 
     def __len__(self) -> int:
@@ -102,6 +103,7 @@ class Rows:
             segment = self._segment_with_room()
             taken = min(len(ids) - done, SEGMENT_ROWS - segment.rows)
             first, here = segment.base + segment.rows, slice(done, done + taken)
+            self._reserve(first + taken)
             slots[here] = np.arange(first, first + taken)
             for name, column in self.columns.items():
                 column[first : first + taken] = rows[name][here]
@@ -163,6 +165,7 @@ class Rows:
         segment.status_saved = status_saved
         count = len(status)
         here = slice(segment.base, segment.base + count)
+        self._reserve(here.stop)
         for name, column in self.columns.items():
             column[here] = rows[name]
         self.status[here] = status
@@ -197,18 +200,26 @@ class Rows:
 
     def _new_segment(self, sequence: int) -> Segment:
         if not self._free_chunks:
-            self._grow()
+            self._free_chunks.append(self._chunks)
+            self._chunks += 1
         chunk = self._free_chunks.pop()
         segment = Segment(sequence, chunk * SEGMENT_ROWS)
         self.segments[sequence] = self._by_chunk[chunk] = self._last = segment
         self._next_sequence = sequence + 1
         return segment
 
-    def _grow(self) -> None:
-        """A quarter more room, so that a store is never much larger than what it holds."""
-        chunks = len(self.status) // SEGMENT_ROWS
-        more = max(1, chunks // 4)
-        for name, column in self.columns.items():
-            self.columns[name] = np.concatenate([column, np.empty(more * SEGMENT_ROWS, column.dtype)])
-        self.status = np.concatenate([self.status, np.zeros(more * SEGMENT_ROWS, np.int8)])
-        self._free_chunks.extend(range(chunks + more - 1, chunks - 1, -1))
+    def _reserve(self, rows: int) -> None:
+        """Room for so many rows: twice as many up to a segment, then a quarter more, so that a store is never much
+        larger than what it holds, nor is that of a model with few rows."""
+        size = len(self.status)
+        if rows > size:
+            size = max(rows, size + max(ROWS_LEAST, min(size, SEGMENT_ROWS), size // 4))
+            self.columns = {name: _longer(column, size) for name, column in self.columns.items()}
+            self.status = _longer(self.status, size)
+
+
+def _longer(column: NDArray[Any], size: int) -> NDArray[Any]:
+    """What lies behind the old end is not touched: it takes no memory before it is written."""
+    found = np.empty(size, column.dtype)
+    found[: len(column)] = column
+    return found
