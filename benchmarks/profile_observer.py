@@ -1,4 +1,4 @@
-"""Where the observer's CPU goes: ``profile_observer.py [--pairs N]``, shares by part, function and line.
+"""Where the observer's CPU goes: ``profile_observer.py [--pairs N] [--models N]``, shares by part, function and line.
 
 A timer of consumed CPU (ITIMER_PROF) interrupts whichever thread is running; faulthandler writes that thread's stack
 from within the signal, so numpy's calls and waits for the interpreter's lock stand where they belong. A tick is a
@@ -108,20 +108,21 @@ def show(stacks: list[list[Frame]], cpu_seconds: float, kernel_tick: float, even
             print(f"  {100 * count / whole:5.1f} %  {us_per_event * count / whole:7.3f} µs  {what}")
 
 
-def profile(pairs: int, folder: Path) -> tuple[list[list[Frame]], float, int]:
+def profile(pairs: int, models: int, folder: Path) -> tuple[list[list[Frame]], float, int]:
     """One worker from a backlog: stacks, CPU seconds, events."""
     from backlog_topics import make_backlog
     from driftloop.console.broker.embedded import EmbeddedBroker
     from measuring import work_off
     from processes import Fleet, wait_for
-    from stream import make_stream, publish_monitors, records
+    from stream import EVENTS_PER_SECOND, make_stream, model_names, publish_monitors, records
 
     file = folder / "stacks.txt"
     with EmbeddedBroker() as broker:
         settings = Settings(bootstrap_servers=broker.bootstrap, prefix="profile", partitions=12)
-        stream = make_stream(pairs)
-        backlog = make_backlog(settings, stream, records(stream))
-        publish_monitors(settings, stream)
+        names = model_names(models)
+        stream = make_stream(pairs, per_second=EVENTS_PER_SECOND * models)
+        backlog = make_backlog(settings, stream, records(stream, names))
+        publish_monitors(settings, stream, names)
         with Fleet(settings, folder, command=(sys.executable, __file__, "--worker", str(file))) as fleet:
             fleet.workers[0].process.send_signal(signal.SIGUSR1)
             work_off(fleet, backlog)
@@ -153,13 +154,14 @@ def kernel_tick_seconds() -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=250_000)
+    parser.add_argument("--models", type=int, default=1)
     parser.add_argument("--most", type=int, default=25, help="lines of each table")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.worker:
         return serve(asked.worker)
     with tempfile.TemporaryDirectory(prefix="driftloop-bench-") as folder:
-        stacks, cpu_seconds, events = profile(asked.pairs, Path(folder))
+        stacks, cpu_seconds, events = profile(asked.pairs, asked.models, Path(folder))
     show(stacks, cpu_seconds, kernel_tick_seconds(), events, asked.most)
     return 0
 

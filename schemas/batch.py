@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -116,9 +115,12 @@ def event_time_fault(event_time: float, timestamp_ms: int | None) -> tuple[str, 
     return None
 
 
-def suspects(event_time: NDArray[np.float64], timestamps_ms: Sequence[int] | None) -> NDArray[np.bool_]:
-    """A mask of the rows that ``event_time_fault`` must look at: all faults are among them, seldom anything else."""
+def suspects(event_time: NDArray[np.float64], least_timestamp_ms: int | None) -> NDArray[np.bool_]:
+    """A mask of the rows that ``event_time_fault`` must look at: all faults are among them, seldom anything else.
+
+    ``least_timestamp_ms``: of Kafka's timestamps of the batch.
+    """
     found = ~((event_time >= EARLIEST_EVENT_TIME) & (event_time < math.inf))
-    if timestamps_ms is not None and len(event_time):
-        found |= event_time > min(timestamps_ms) / 1000.0 + FUTURE_SECONDS_MOST
+    if least_timestamp_ms is not None:
+        found |= event_time > least_timestamp_ms / 1000.0 + FUTURE_SECONDS_MOST
     return found

@@ -30,6 +30,9 @@ class Reading:
         self._keys = keys
         self._timestamps_ms = timestamps_ms
         self._framing = framing
+        # Of the whole batch, once: it may be read in a hundred parts, one a model.
+        self._all_have_keys = keys is None or all(keys)
+        self._least_timestamp_ms = min(timestamps_ms) if timestamps_ms else None
         self._markers: list[Marker] = []
         self._rejected: list[Rejected] = []
 
@@ -84,7 +87,7 @@ class Reading:
 
     def check_keys(self, rows: NDArray[np.int64], keep: NDArray[np.bool_]) -> None:
         """Clear ``keep`` where the record has no key: nothing can be joined with it."""
-        if self._keys is None or all(self._keys):
+        if self._keys is None or self._all_have_keys:
             return
         for i in np.flatnonzero(keep).tolist():
             if not self._keys[int(rows[i])]:
@@ -96,7 +99,7 @@ class Reading:
         self, rows: NDArray[np.int64], event_time: NDArray[np.float64], keep: NDArray[np.bool_]
     ) -> None:
         """Clear ``keep`` where nothing can have happened then."""
-        suspect = suspects(event_time, self._timestamps_ms)
+        suspect = suspects(event_time, self._least_timestamp_ms)
         if not suspect.any():
             return
         for i in np.flatnonzero(suspect & keep).tolist():

@@ -189,6 +189,10 @@ class MonitorSpecification:
 
     def to_json(self) -> str:
         """Canonical JSON: the same specification gives the same text."""
+        return self._json
+
+    @cached_property
+    def _json(self) -> str:
         told = asdict(self)
         told["features"] = [
             {k: v for k, v in f.items() if v or k not in _SILENT_WHEN_DEFAULT} for f in told["features"]

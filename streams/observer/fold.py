@@ -65,6 +65,7 @@ class ObserverFold:
         self._touched = False
         self._gathered = self._gathered_ms = 0
         self._unread = Unread()
+        self._placement = Placement(partition, context.partitions)
         self._many_models = False
         self._replay = NOTHING
         records = dict(state)
@@ -77,7 +78,7 @@ class ObserverFold:
             )
         self.models = restore_models(records, self._replay)
         for model in self.models.values():
-            model.placement = Placement(partition, context.partitions)
+            model.placement = self._placement
             model.told_until = max(min(self._greatest), self._replay.counted_until) - model.clock.disorder_seconds
         self._clocks = {model.clock for model in self.models.values()}
 
@@ -204,7 +205,7 @@ class ObserverFold:
         model = self.models.get(columns.model)
         if model is None:
             model = self.models[columns.model] = ModelFold(spec, replay=self._replay)
-            model.placement = Placement(self.partition, self.context.partitions)
+            model.placement = self._placement
             model.activations = [(spec.spec, topic, int(where.offsets[0]))]
             self._clocks.add(model.clock)
         elif model.edition.spec is not spec:

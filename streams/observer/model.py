@@ -154,7 +154,7 @@ class ModelFold:
 
     def predicted(self, columns: PredictionColumns, where: Where) -> None:
         if self.placement is not None:
-            self.placement.gather(PREDICTIONS, where.keys)
+            self.placement.gather(PREDICTIONS, self.model, where.keys)
         seats, predicted, categories = self.seats.codes(columns)
         before = where.greatest_before - self.clock.disorder_seconds
         batch = Predictions(where.ids, columns.event_time, before, where.offsets, seats)
@@ -164,7 +164,7 @@ class ModelFold:
 
     def observed(self, columns: TruthColumns, where: Where) -> None:
         if self.placement is not None:
-            self.placement.gather(TRUTHS, where.keys)
+            self.placement.gather(TRUTHS, self.model, where.keys)
         before = where.greatest_before - self.clock.disorder_seconds
         truths = Truths(where.ids, columns.event_time, before, where.offsets, columns.code)
         kept: dict[str, NDArray[Any]] = {}
@@ -319,7 +319,7 @@ class ModelFold:
 
     def _count_misplaced(self, source: int, batch: Predictions | Truths) -> None:
         """Rows whose key belongs into another partition."""
-        found = self.placement.misplaced(source) if self.placement is not None else np.zeros(1, bool)
+        found = self.placement.misplaced(source, self.model) if self.placement is not None else np.zeros(1, bool)
         if not found.any():
             return
         if self.replay.layers:

@@ -18,21 +18,33 @@ FEW = 24
 
 
 class Placement:
-    """Keys of one model and partition, gathered until the rows are folded; looked at all together."""
+    """Keys of one partition, gathered until the rows are folded; those of all models are looked at together."""
 
     def __init__(self, partition: int, partitions: int) -> None:
         self.partition, self.partitions = partition, partitions
         self._keys: tuple[list[bytes], list[bytes]] = ([], [])
+        self._spans: tuple[list[tuple[str, int]], list[tuple[str, int]]] = ([], [])
+        self._looked_at: dict[tuple[int, str], list[NDArray[np.bool_]]] = {}
 
-    def gather(self, source: int, keys: Sequence[bytes]) -> None:
+    def gather(self, source: int, model: str, keys: Sequence[bytes]) -> None:
         self._keys[source].extend(keys)
+        self._spans[source].append((model, len(keys)))
 
-    def misplaced(self, source: int) -> NDArray[np.bool_]:
-        """Of the keys gathered since the last call, in their order: bool[n]."""
-        keys = self._keys[source]
+    def misplaced(self, source: int, model: str) -> NDArray[np.bool_]:
+        """Of the model's keys gathered since it was last asked for, in their order: bool[n]."""
+        if self._spans[source]:
+            self._look_at(source)
+        return np.concatenate([np.zeros(0, bool), *self._looked_at.pop((source, model), [])])
+
+    def _look_at(self, source: int) -> None:
+        keys, spans = self._keys[source], self._spans[source]
         if len(keys) <= FEW:
             found = np.fromiter((partition_of(k, self.partitions) != self.partition for k in keys), bool, len(keys))
         else:
             found = partitions_of(keys, self.partitions) != self.partition
+        first = 0
+        for model, count in spans:
+            self._looked_at.setdefault((source, model), []).append(found[first : first + count])
+            first += count
         keys.clear()
-        return found
+        spans.clear()
