@@ -29,7 +29,7 @@ VARIABLES: dict[str, str] = {
     "DRIFTLOOP_SSL_CA": "file with the certificate authority of the cluster",
     "DRIFTLOOP_SCHEMA_REGISTRY_URL": "schema registry, Confluent API; set: the SDK frames records its way",
     "DRIFTLOOP_PENDING_MB": "memory for what waits for its other half, MB a partition of the observer (default 128)",
-    "DRIFTLOOP_SESSION_SECONDS": "group session timeout of the stream workers (default 10)",
+    "DRIFTLOOP_SESSION_SECONDS": "group session timeout of the stream workers (default 6, a broker takes no less)",
     "DRIFTLOOP_INSTANCE_ID": "name of a stream worker in its group: restarted within the session it keeps its seat",
 }
 
@@ -55,7 +55,7 @@ class Settings:
     sasl_password: str = field(default="", repr=False)
     ssl_ca: str = ""
     schema_registry_url: str = field(default="", repr=False)  # it may hold a password
-    session_seconds: float = 10.0
+    session_seconds: float = 6.0
     pending_mb: int = 128
     instance_id: str = ""
 
@@ -86,7 +86,7 @@ class Settings:
             ssl_ca=get("DRIFTLOOP_SSL_CA", ""),
             schema_registry_url=_urls("DRIFTLOOP_SCHEMA_REGISTRY_URL", get("DRIFTLOOP_SCHEMA_REGISTRY_URL", "")),
             pending_mb=_whole("DRIFTLOOP_PENDING_MB", get("DRIFTLOOP_PENDING_MB", "128")),
-            session_seconds=_seconds("DRIFTLOOP_SESSION_SECONDS", get("DRIFTLOOP_SESSION_SECONDS", "10")),
+            session_seconds=_seconds("DRIFTLOOP_SESSION_SECONDS", get("DRIFTLOOP_SESSION_SECONDS", "6")),
             instance_id=_instance(get("DRIFTLOOP_INSTANCE_ID", "")),
         )
         if protocol.startswith("SASL") and not settings.sasl_username:
