@@ -37,8 +37,20 @@ def test_it_fits_on_a_card() -> None:
 
 
 def test_the_monitor_file_compiles() -> None:
-    (found,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.S)
-    assert compile_monitor(found, str(PAGE)).retrain.mode == "automatic"
+    first, *_ = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.S)
+    assert compile_monitor(first, str(PAGE)).retrain.mode == "automatic"
+
+
+def test_the_parts_about_other_tasks_compile_in_its_place() -> None:
+    first, *parts = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.S)
+    model, classes, rest = first.split("[retrain]")[0].split("\n", 2)
+    tasks = []
+    for part in parts:
+        lines = part.splitlines()
+        tables = next((i for i, line in enumerate(lines) if line.startswith("[")), len(lines))
+        top = lines[:tables] or [classes]
+        tasks.append(compile_monitor("\n".join([model, *top, rest, *lines[tables:]]), str(PAGE)).task)
+    assert tasks == ["multiclass", "regression", "binary"]
 
 
 @pytest.mark.kafka

@@ -12,7 +12,7 @@ from driftloop.streams.transport import patience
 from driftloop.streams.transport.batches import RecordBatch
 from driftloop.streams.transport.exits import Exit
 
-BATCH = RecordBatch([SimpleNamespace(topic="t", partition=1, offset=offset) for offset in (5, 6, 7)], lag=10)
+BATCH = RecordBatch("t", 1, [SimpleNamespace(offset=offset) for offset in (5, 6, 7)], lag=10)
 
 
 class Held:
