@@ -38,6 +38,25 @@ broker_app = typer.Typer(help="The embedded Apache Kafka, for where there is no 
 topics_app = typer.Typer(help="Our topics, as schemas/topics.py lists them.", no_args_is_help=True)
 monitor_app = typer.Typer(help="What is watched of a model.", no_args_is_help=True)
 reference_app = typer.Typer(help="What a model is compared with.", no_args_is_help=True)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"driftloop {version('driftloop')}")
+        raise typer.Exit
+
+
+@app.callback()
+def everywhere(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """The loop around a live model over Kafka: drift, retraining, proof, publication."""
+
+
 app.add_typer(broker_app, name="broker")
 app.add_typer(topics_app, name="topics")
 app.add_typer(monitor_app, name="monitor")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,11 @@ def test_help_imports_nothing_heavy() -> None:
         "demo",
     ):
         assert f"\n  {command} " in said
+
+
+def test_it_says_which_version_it_is() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout) == (0, f"driftloop {version('driftloop')}\n")
 
 
 def test_where_no_broker_runs_status_says_so_with_its_own_exit_code(tmp_path: Path) -> None:
