@@ -105,8 +105,11 @@ class ObserverFold:
         if not len(records):
             self._touched = True
             return
+        if not self._many_models:  # then nothing waits
+            self._read(source, records)
+            return
         self._unread.add(source, records)
-        if not self._many_models or self._unread.full or self._passes_an_instant(self._unread.greatest):
+        if self._unread.full or self._passes_an_instant(self._unread.greatest):
             self._read_all()
 
     def _passes_an_instant(self, greatest: Sequence[float]) -> bool:
