@@ -16,7 +16,7 @@ from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.headers import rfc3339
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Moved, SourceRecords
-from driftloop.streams.transport.state_log import QUIET, Marks
+from driftloop.streams.transport.state_log import Marks, open_reader
 from driftloop.streams.transport.writer import StateRecord
 
 LOOK_BACK_OFFSETS = 20_000
@@ -104,18 +104,7 @@ def _read(
     left = {topic: span for topic, span in spans.items() if span[0] < span[1]}
     found: dict[str, list[Message]] = {topic: [] for topic in spans}
     if left:
-        consumer = Consumer(
-            settings.confluent(
-                group_id=group,
-                client_id=f"{group}-moving-{partition}",
-                isolation_level="read_committed",
-                enable_partition_eof=True,
-                enable_auto_commit=False,
-                auto_offset_reset="error",
-                fetch_wait_max_ms=10,
-            )
-            | QUIET
-        )
+        consumer = open_reader(settings, group, f"{group}-moving-{partition}")
         try:
             consumer.assign([TopicPartition(topic, partition, first) for topic, (first, _) in left.items()])
             _fill(consumer, {topic: end for topic, (_, end) in left.items()}, found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from driftloop.schemas.errors import Unavailable
@@ -53,20 +53,13 @@ class Restored(NamedTuple):
 
 def restore(settings: Settings, state: str, partition: int, sources: Sequence[str], group: str) -> Restored:
     """Read ``state``[partition] to its end. Unavailable: the broker is away; KafkaException: refused."""
-    consumer = Consumer(
-        settings.confluent(
-            group_id=group,
-            client_id=f"{group}-restore-{partition}",
-            isolation_level="read_committed",
-            enable_partition_eof=True,
-            enable_auto_commit=False,
-            auto_offset_reset="error",
-            fetch_wait_max_ms=10,
-            fetch_max_bytes=16 << 20,
-            max_partition_fetch_bytes=8 << 20,
-            queued_min_messages=10_000,
-        )
-        | QUIET
+    consumer = open_reader(
+        settings,
+        group,
+        f"{group}-restore-{partition}",
+        fetch_max_bytes=16 << 20,
+        max_partition_fetch_bytes=8 << 20,
+        queued_min_messages=10_000,
     )
     try:
         # Without it the first watermark query waits for librdkafka's metadata retry, half a second.
@@ -79,6 +72,23 @@ def restore(settings: Settings, state: str, partition: int, sources: Sequence[st
         raise
     finally:
         consumer.close()
+
+
+def open_reader(settings: Settings, group: str, client_id: str, **more: Any) -> Consumer:
+    """A consumer outside the group's assignment, for what is read once to its end: committed records, ends told."""
+    return Consumer(
+        settings.confluent(
+            group_id=group,
+            client_id=client_id,
+            isolation_level="read_committed",
+            enable_partition_eof=True,
+            enable_auto_commit=False,
+            auto_offset_reset="error",
+            fetch_wait_max_ms=10,
+            **more,
+        )
+        | QUIET
+    )
 
 
 def marks(consumer: Consumer, topic: str, partition: int) -> Marks:
