@@ -89,18 +89,19 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         A seek that was under way when the partitions were revoked may have come in between: it belongs to the past.
         """
         self.forget_epochs()
-        if self._unknown_topics():
-            log.warning("the cluster did not tell of %s yet; joining again when it does", self._unknown_topics())
+        if self.unknown_topics():
+            log.warning("the cluster did not tell of %s yet; joining again when it does", self.unknown_topics())
             self._learning = asyncio.ensure_future(self._learn_topics())
         await super().on_partitions_assigned(assigned, generation_id)
 
-    def _unknown_topics(self) -> list[str]:
+    def unknown_topics(self) -> list[str]:
+        """Sources that the cluster has not told of. Any thread may ask."""
         consumer = self._ensure_consumer()
         return sorted(t for t in consumer.subscription() if not consumer._client.cluster.partitions_for_topic(t))
 
     async def _learn_topics(self) -> None:
         consumer = self._ensure_consumer()
-        while not self.should_stop and self._unknown_topics():
+        while not self.should_stop and self.unknown_topics():
             await consumer._client.force_metadata_update()
             await asyncio.sleep(LEARN_SECONDS)
         consumer._coordinator.request_rejoin()

@@ -86,12 +86,7 @@ class Partitions:
         it would fence the successor."""
         if self._over:
             return
-        tps = set(tps)
-        numbers = sorted({tp.partition for tp in tps})
-        if broken := [
-            n for n in numbers if {tp.topic for tp in tps if tp.partition == n} != set(self._loader.sources)
-        ]:
-            leave(Exit.BROKEN, f"partitions {broken} were assigned without their co-partitions")
+        numbers = self._whole(set(tps))
         self._assignment += 1
         self._set_aside()
         kept = {n: self._parked.pop(n) for n in numbers if n in self._parked}
@@ -102,6 +97,15 @@ class Partitions:
             self._new_epochs(part.tps)
         if numbers:
             self.spawn(self._bring_up_all(self.all()))
+
+    def _whole(self, tps: set[TP]) -> list[int]:
+        """Partitions assigned in all sources. A source that the cluster does not know, because it is being created
+        anew, is in no assignment: the group assigns again when it is known, and what was lost is told then."""
+        numbers = {tp.partition for tp in tps}
+        broken = {n for n in numbers if {tp.topic for tp in tps if tp.partition == n} != set(self._loader.sources)}
+        if broken and not self.consumer.thread.unknown_topics():
+            leave(Exit.BROKEN, f"partitions {sorted(broken)} were assigned without their co-partitions")
+        return sorted(numbers - broken)
 
     async def _bring_up_all(self, parts: list[Partition]) -> None:
         loop = asyncio.get_running_loop()

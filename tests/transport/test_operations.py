@@ -66,6 +66,21 @@ def test_a_source_created_anew_under_a_worker_ends_it(settings: Settings, worker
     assert worker.wait(60) == Exit.SOURCE_LOST, workers.log(worker)
 
 
+def test_a_source_that_is_gone_for_a_while_ends_the_worker(settings: Settings, workers: Workers) -> None:
+    """Meanwhile the group assigns the other source alone, which is nobody's fault."""
+    feed(settings, 100)
+    worker = workers.start()
+    wait_until_absorbed(settings, 100)
+    admin, topic = AdminClient(settings.confluent()), settings.topic("predictions")
+    admin.delete_topics([topic])[topic].result(20)
+    gone = f"the cluster did not tell of ['{topic}'] yet"
+    wait_until(lambda: gone in workers.log(worker) or worker.poll() is not None, "an assignment without the source")
+    assert worker.poll() is None, workers.log(worker)
+    admin.create_topics([NewTopic(topic, settings.partitions, 1)])[topic].result(20)
+    assert worker.wait(60) == Exit.SOURCE_LOST, workers.log(worker)
+    assert f"topic {topic} was deleted and created anew" in workers.log(worker)
+
+
 def test_sources_that_do_not_fit_together_are_refused(settings: Settings, workers: Workers) -> None:
     create_anew(settings, settings.topic("ground-truth"), 3)
     worker = workers.start()
