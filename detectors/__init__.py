@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from driftloop.detectors import chi2_sr, e_detector, river_adapter, window_csr
+from driftloop.detectors import chi2_sr, e_detector, river_adapter, seasonal, window_csr
 from driftloop.detectors.verdict import Verdict
 
 __all__ = ["DETECTORS", "Detector", "Verdict"]
@@ -18,14 +18,14 @@ __all__ = ["DETECTORS", "Detector", "Verdict"]
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """One sequential test, as data. ``watches``: what a step is given."""
+    """One sequential test, as data. ``watches``: what a step is given; what it says has at least Verdict's fields."""
 
     name: str
     watches: str
     bound: str
     settings: Callable[..., Any]
     start: Callable[[Any], Any]
-    step: Callable[[Any, Any, Any], tuple[Any, Verdict]]
+    step: Callable[[Any, Any, Any], tuple[Any, Any]]
     to_bytes: Callable[[Any], bytes]
     from_bytes: Callable[[bytes], Any]
 
@@ -42,5 +42,16 @@ DETECTORS: dict[str, Detector] = _table(
     window_csr=(window_csr, "a score a feature of one window"),
     chi2_sr=(chi2_sr, "counts a feature of one window of independent rows"),
     river=(river_adapter, "values, one after the other"),
-)
+) | {
+    "seasonal": Detector(
+        "seasonal",
+        "counts of one pane of event time, all histograms",
+        seasonal.BOUND,
+        seasonal.Monitor,
+        seasonal.start,
+        seasonal.step,
+        seasonal.to_bytes,
+        seasonal.from_bytes,
+    )
+}
 """Every sequential test by name."""

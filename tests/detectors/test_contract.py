@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from driftloop.detectors import DETECTORS, Verdict
 from driftloop.detectors.e_detector import Losses
+from driftloop.detectors.seasonal import Pane, Settings, fit
 from driftloop.detectors.window_csr import Scores
+
+from .seasonal.streams import MONDAY, layout, panes
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ def cases() -> list[Case]:
     even, skewed = [0.25] * 4, [0.4, 0.3, 0.2, 0.1]
     windows = [(counts(rng, even, 200), counts(rng, [0.5, 0.5], 200)) for _ in range(40)]
     drifted = [(counts(rng, skewed, 200), counts(rng, [0.5, 0.5], 200)) for _ in range(40)]
+    settings = Settings(layout())
     bits = [rng.binomial(1, 0.1, 50).astype(float).tolist() for _ in range(20)]
     worse = [rng.binomial(1, 0.6, 50).astype(float).tolist() for _ in range(20)]
     return [
@@ -67,6 +71,14 @@ def cases() -> list[Case]:
             drifted,
             ((0,) * 4, (0, 0)),
             ((1, 2, 3), (1, 1)),
+        ),
+        Case(
+            "seasonal",
+            {"watched": settings, "baseline": fit(settings, list(panes(336)))},
+            list(panes(48, first=336)),
+            list(panes(30, first=384, shift=0.4)),
+            Pane(MONDAY + 336 * 3600.0, np.zeros(78, np.int64)),
+            Pane(0.0, np.zeros(5, np.int64)),
         ),
         Case("river", {"detector": "ADWIN"}, bits, worse, []),
     ]

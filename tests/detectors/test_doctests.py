@@ -7,12 +7,13 @@ import importlib
 import pkgutil
 
 import driftloop.detectors
+import driftloop.detectors.seasonal
 import driftloop.streams.judge
 import pytest
 
 MODULES = [
     f"{package.__name__}.{found.name}"
-    for package in (driftloop.detectors, driftloop.streams.judge)
+    for package in (driftloop.detectors, driftloop.detectors.seasonal, driftloop.streams.judge)
     for found in pkgutil.iter_modules(package.__path__)
     if found.name != "worker"
 ]
@@ -25,6 +26,6 @@ def test_every_example_prints_what_it_says(name: str) -> None:
 
 
 def test_every_detector_has_an_example() -> None:
-    for name in ("e_detector", "window_csr", "chi2_sr", "river_adapter"):
+    for name in ("e_detector", "window_csr", "chi2_sr", "river_adapter", "seasonal"):
         found = doctest.testmod(importlib.import_module(f"driftloop.detectors.{name}"))
         assert found.attempted >= 3
