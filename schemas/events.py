@@ -140,6 +140,56 @@ class OffsetRange:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelDelay:
+    """How far the labels of one class have come: ``labelled`` so far, and the share of this class's labels that is
+    usually known by now. Classes differ: a default is known later than a repayment, so early figures lean."""
+
+    label: str
+    labelled: int
+    share_known: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMeasured:
+    """One declared segment in one window (segments.py): its rows and its metrics."""
+
+    segment: str
+    predictions: int
+    labelled: int
+    metrics: dict[str, Estimate] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FairnessMeasured:
+    """How far the segments of one segmentation are apart by one ``criterion``, over ``segments`` of them.
+
+    demographic_parity compares selection rates, equal_opportunity recalls: highest less lowest, and lowest over
+    highest (None: the highest is 0)."""
+
+    segmentation: str
+    criterion: str
+    segments: int
+    lowest: str
+    highest: str
+    difference: Estimate
+    ratio: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class QualityBroken:
+    """A rule of data quality that a window breaks: ``value`` is beyond ``limit``, in ``unit``; ``usual``: what the
+    reference, or the weeks before, had. ``feature`` is empty where the rule is about all rows."""
+
+    rule: str
+    feature: str
+    value: float
+    limit: float
+    usual: float
+    unit: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class WindowMeasured:
     """One window of event time, measured. A higher ``revision`` of the same window replaces the lower one.
 
@@ -148,6 +198,9 @@ class WindowMeasured:
     ``totals`` (of the model, all versions, as of then): predictions, labelled, never_labelled, orphans, duplicates,
     amendments, too_late. ``open_incidents`` are ids of incidents open as of then.
     ``status``: OK, WARNING, DRIFT or UNKNOWN, with ``status_reason``.
+    ``expected_final_coverage`` comes with a 95 % interval once its own errors have been measured. ``label_delays``:
+    by class. ``segments``: at most 64, ``segments_omitted`` of those declared are not judged. ``quality``: the rules
+    it breaks; ``quality_incidents``: open as of then, never a reason to retrain and so not in ``open_incidents``.
     """
 
     model: str
@@ -173,6 +226,14 @@ class WindowMeasured:
     totals: dict[str, int] = field(default_factory=dict)
     offsets: tuple[OffsetRange, ...] = ()
     partitions_idle: tuple[int, ...] = ()
+    expected_final_coverage_low: float | None = None
+    expected_final_coverage_high: float | None = None
+    label_delays: tuple[LabelDelay, ...] = ()
+    segments: tuple[SegmentMeasured, ...] = ()
+    segments_omitted: int = 0
+    fairness: tuple[FairnessMeasured, ...] = ()
+    quality: tuple[QualityBroken, ...] = ()
+    quality_incidents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

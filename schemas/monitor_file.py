@@ -33,7 +33,7 @@ import re
 from itertools import pairwise
 from typing import Any, Literal, cast
 
-from driftloop.schemas.monitor_task import check_retraining, read_scales, read_task, read_value_most
+from driftloop.schemas.monitor_task import check_retraining, read_quantiles, read_scales, read_task, read_value_most
 from driftloop.schemas.segments_file import compile_segments
 from driftloop.schemas.specification import Feature, MonitorSpecification, RetrainPolicy
 from driftloop.schemas.toml_reader import Table, read_toml
@@ -63,6 +63,7 @@ def compile_monitor(text: str, place: str) -> MonitorSpecification:
     retrain = _retrain(root.table("retrain", '[retrain]\n              mode = "observe"'))
     check_retraining(root, task, retrain.mode, retrain.trainer)
     scales, value_most = read_scales(root, task), read_value_most(root)
+    quantiles = read_quantiles(root)
     root.done()
     return MonitorSpecification(
         model,
@@ -73,6 +74,7 @@ def compile_monitor(text: str, place: str) -> MonitorSpecification:
         segments=segments,
         scales=scales,
         value_most=value_most,
+        quantiles=quantiles,
         **time,
         **alarms,
     )

@@ -7,6 +7,7 @@ task = "regression"
 [label]              # left out: `driftloop reference build` finds centre, scale and edges
 centre = 250.0       # a usual label
 scale = 50.0         # how far labels lie from each other; raised to a power of two
+quantiles = [0.9]    # whose losses are told; left out: .1 and .9
 
 [value]
 most = 1000.0        # values of outcomes are summed, those beyond +-1000 clipped and counted
@@ -21,6 +22,7 @@ from driftloop.schemas.outcome import CLASSES_MOST, TASKS, Scales, Task, power_o
 from driftloop.schemas.toml_reader import Table
 
 SCALE_LEAST, SCALE_MOST = 1e-100, 1e100
+QUANTILES_MOST = 9
 VALUE_MOST_LEAST, VALUE_MOST_MOST = 1e-9, 1e15
 _CLASSES = {"binary": 'classes = ["repaid", "default"]', "multiclass": 'classes = ["cat", "dog", "bird"]'}
 
@@ -50,6 +52,7 @@ def read_scales(root: Table, task: Task) -> Scales | None:
             root.refuse("label", f"has no meaning for task {task}", 'task = "regression"')
         return None
     table = root.table("label", "[label]\n              scale = 50.0")
+    _check_quantiles(table)
     told = table.get("scale", None, "scale = 50.0")
     centre = table.number("centre", 0.0, -1e300, 1e300, "centre = 250.0")
     if told is None and table.get("centre", None, "") is not None:
@@ -59,6 +62,20 @@ def read_scales(root: Table, task: Task) -> Scales | None:
     if scale is None:
         return Scales()
     return Scales(centre, power_of_two_above(scale))
+
+
+def _check_quantiles(table: Table) -> None:
+    example = "quantiles = [0.1, 0.9]"
+    told = table.get("quantiles", [], example)
+    if not isinstance(told, list) or not all(isinstance(q, float) and 0.0 < q < 1.0 for q in told):
+        table.refuse("quantiles", f"is {told!r}, not a list of numbers between 0 and 1", example)
+    if len(told) > QUANTILES_MOST or len(set(told)) < len(told):
+        table.refuse("quantiles", f"names one twice, or more than {QUANTILES_MOST}", example)
+
+
+def read_quantiles(root: Table) -> tuple[float, ...]:
+    """The quantiles of [label], which ``read_scales`` has checked."""
+    return tuple(root.table("label", "").get("quantiles", [], "")) if root.get("label", None, "") else ()
 
 
 def read_value_most(root: Table) -> float | None:

@@ -28,7 +28,7 @@ DAY_SECONDS = 86_400.0
 _SCALES_EDGES = ("prediction_edges", "label_edges")
 CATEGORIES_MOST = 64
 """A reference keeps the most frequent ones; the rest is "other"."""
-_SILENT_WHEN_DEFAULT = ("segments", "scales", "value_most", "width", "basis")
+_SILENT_WHEN_DEFAULT = ("segments", "scales", "value_most", "width", "basis", "quantiles")
 """Fields that came after the first release. They stand in the JSON only where they say something, so that a
 specification that does not use them keeps its name."""
 
@@ -89,6 +89,7 @@ class MonitorSpecification:
     window is a whole number of panes. ``budget_seconds``: event time per allowed false alarm.
     ``task`` and ``classes`` (none of a regression) say what scores and labels are: outcome.py. ``scales``: of a
     regression. ``value_most``: the largest value of an outcome that is summed as it is; None: values are not summed.
+    ``quantiles``: whose losses a regression is told; none: the judge's choice.
     """
 
     model: str
@@ -111,6 +112,7 @@ class MonitorSpecification:
     segments: tuple[Segmentation, ...] = ()
     scales: Scales | None = None
     value_most: float | None = None
+    quantiles: tuple[float, ...] = ()
 
     @cached_property
     def spec(self) -> str:
@@ -214,6 +216,7 @@ class MonitorSpecification:
                     "retrain": RetrainPolicy(**found["retrain"]),
                     "segments": tuple(_segmentation(s) for s in found.get("segments", ())),
                     "scales": None if scales is None else _scales(scales),
+                    "quantiles": tuple(found.get("quantiles", ())),
                 }
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -1,11 +1,12 @@
 """The judge: panes in; windows, drift and incidents out. Pure, but for worker.py.
 
     records -> fold.py -> merge.py (how far may we go) -> model.py, one a model, instant by instant:
-        ledger.py         panes that count, windows.py, sums.py (exact), totals.py, delays.py
+        ledger.py         panes that count, windows.py, sums.py (exact), totals.py, delays.py, forecasts.py
         champion.py       who serves
         performance.py    the loss test (detectors/e_detector.py) and incidents.py
         feature_watch.py  the feature test (detectors/window_csr.py) over features.py
-        measured.py       one window in figures, metrics.py
+        measured.py       one window in figures: tasks.py says which (metrics.py, confusion.py, ranking.py,
+                          calibration.py, numbers.py, value.py; intervals.py), segmented.py and fairness.py by segment
     -> telling.py (records), state.py (what survives a crash)
 
 **What is told**, on the windows topic, of each (version, role, specification, window) with predictions:

@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.events import Pane
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge.reference import Lookup
+from driftloop.streams.judge.segmented import judged
 from driftloop.streams.judge.sums import Layout
 
 
 class Edition(NamedTuple):
-    """One specification."""
+    """One specification. ``segments``: those that are judged, in the order in which they are told."""
 
     specification: MonitorSpecification
     layout: Layout
+    segment_layout: Layout
+    segments: tuple[str, ...]
+
+    def layout_of(self, pane: Pane) -> Layout:
+        return self.segment_layout if pane.segment else self.layout
 
 
 class Editions:
@@ -36,5 +43,11 @@ class Editions:
                     f"no monitor specification {spec} of {self.model} was ever applied",
                     "was the monitors topic emptied? apply the monitor file again",
                 )
-            found = self._found[spec] = Edition(specification, Layout(specification))
+            found = self._found[spec] = edition_of(specification)
         return found
+
+
+def edition_of(specification: MonitorSpecification) -> Edition:
+    """With its layouts."""
+    layouts = Layout(specification), Layout(specification, segment=True)
+    return Edition(specification, *layouts, judged(specification))

@@ -1,6 +1,6 @@
 """The judge of one partition of panes: records in; windows, drift and incidents out; pure.
 
-    pane      waits, in the books of its model, for its instant; those of segments are passed over: no test uses them
+    pane      waits, in the books of its model, for its instant
     progress  moves the frontier; every instant at or before it is worked off, in the order (instant, model)
 
 A record that cannot be used goes to the dead-letter topic with its reason.
@@ -18,7 +18,6 @@ from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.deadletter import dead_letter
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import Pane, Progress
-from driftloop.schemas.headers import SUBJECT
 from driftloop.streams.fold import Changes, FoldContext, Output, SourceRecords
 from driftloop.streams.judge.merge import Frontier, Sight
 from driftloop.streams.judge.model import ModelJudge
@@ -58,8 +57,6 @@ class JudgeFold:
     def absorb(self, records: SourceRecords) -> None:
         self.lookup.new_batch()
         for i, value in enumerate(records.values):
-            if any(name == SUBJECT for name, _ in records.headers[i]):
-                continue
             try:
                 self._take(value, records.timestamps_ms[i])
             except BadRecord as error:

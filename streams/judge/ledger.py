@@ -16,8 +16,8 @@ from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.events import OffsetRange, Pane
 from driftloop.streams.judge import windows
 from driftloop.streams.judge.champion import natural
-from driftloop.streams.judge.delays import DelayCurve
 from driftloop.streams.judge.editions import Editions
+from driftloop.streams.judge.forecasts import Delays, Forecast
 from driftloop.streams.judge.state import Group, Records, Store, key, pane_key
 from driftloop.streams.judge.sums import PaneSums, ranges
 from driftloop.streams.judge.totals import Totals
@@ -36,27 +36,33 @@ class Ledger:
         self.done = -math.inf
         self.windows: dict[tuple[Group, float], Window] = {}
         self.totals = Totals()
-        self.curve = DelayCurve.empty(0)
-        self.curve_edges: tuple[float, ...] = ()
+        self.delays = Delays()
         self._maturing: list[tuple[float, float, Group]] = []
         self._corrected: set[tuple[Group, float]] = set()
 
     def apply(self, pane: Pane, raw: bytes, now: float) -> bool:
-        """Count a features or labels pane in at ``now``. False: its window has been forgotten."""
+        """Count a features or labels pane in at ``now``. False: its window has been forgotten.
+
+        Panes of segments come beside those of the whole: they are counted in their window, and in nothing else.
+        """
         group = Group(pane.version, pane.role, pane.spec)
-        specification, layout = self.editions[pane.spec]
+        edition = self.editions[pane.spec]
+        specification, layout = edition.specification, edition.layout_of(pane)
         start = windows.start_of(specification, pane.pane_start)
         if windows.forgotten_at(specification, start) <= now:
-            self.totals.panes_too_late += 1
+            self.totals.panes_too_late += not pane.segment
             return False
         if pane.role == HISTORY:
             pane = windows.counts_only(pane)
             raw = encode(pane)
         window = self.windows.get((group, start)) or self._open(group, start, pane.model)
-        self._watch(window, pane.pane_start, now)
         name = pane_key("pane", pane)
-        self.totals.add(pane.role, *window.apply(layout, name, pane, raw))
         self.store.put(name, raw)
+        if pane.segment:
+            window.apply(layout, name, pane, raw)
+            return True
+        self._watch(window, pane.pane_start, now)
+        self.totals.add(pane.role, *window.apply(layout, name, pane, raw))
         if pane.role != HISTORY and windows.closings(specification, start)[-1][0] < now:
             self._corrected.add((group, start))
         return True
@@ -79,10 +85,10 @@ class Ledger:
             specification = self.editions[group.spec].specification
             sums = self.windows[group, windows.start_of(specification, start)].panes[start]
             if group.role in LEARNS_DELAYS:
-                if self.curve_edges != specification.delay_edges_seconds:
-                    self.curve_edges = specification.delay_edges_seconds
-                    self.curve = DelayCurve.empty(len(self.curve_edges))
-                self.curve.learn(specification.pane_seconds, sums.predictions, sums.labelled)
+                self.delays = self.delays.under(specification.delay_edges_seconds)
+                self.delays.curve.learn(
+                    specification.pane_seconds, sums.predictions, sums.labelled, sums.by_class.tolist()
+                )
             yield group, start, sums
 
     def closing(self, now: float) -> list[tuple[str, Window]]:
@@ -124,7 +130,11 @@ class Ledger:
     def told(self, window: Window, model: str) -> None:
         """The window has been told under its revision; the next has the next."""
         window.revision += 1
-        self.store.put_json(key("window", model, *window.group, window.start), {"revision": window.revision})
+        forecasts = [[k, *made] for k, made in sorted(window.forecasts.items())]
+        self.store.put_json(
+            key("window", model, *window.group, window.start),
+            {"revision": window.revision} | ({"forecasts": forecasts} if forecasts else {}),
+        )
 
     def empty_window(self, group: Group, start: float, model: str) -> Window:
         """The window of a group that has no pane in it."""
@@ -144,18 +154,19 @@ class Ledger:
         return {
             "done": None if self.done == -math.inf else self.done,
             "totals": self.totals.to_json(),
-            "curve": [self.curve.predictions, self.curve.labelled, list(self.curve_edges)],
+            "curve": [self.delays.curve.predictions, self.delays.curve.labelled, list(self.delays.edges)],
+            "delays": self.delays.to_json(),
         }
 
     def restore(self, found: Mapping[str, Any], records: Records) -> None:
         """Back from the records of this model."""
         self.done = -math.inf if found["done"] is None else found["done"]
         self.totals = Totals.from_json(found["totals"])
-        predictions, labelled, edges = found["curve"]
-        self.curve, self.curve_edges = DelayCurve(predictions, labelled), tuple(edges)
+        self.delays = Delays.from_json(found["curve"], found.get("delays", {}))
         for _, (*group, start), value in records.get("window", []):
-            whose = Group(*group)
-            self.windows[whose, start] = Window(whose, start, revision=json.loads(value)["revision"])
+            whose, told = Group(*group), json.loads(value)
+            forecasts = {k: Forecast(*made) for k, *made in told.get("forecasts", ())}
+            self.windows[whose, start] = Window(whose, start, revision=told["revision"], forecasts=forecasts)
         for name, _, value in records.get("pane", []):
             self._restore_pane(name, value)
 
@@ -163,10 +174,11 @@ class Ledger:
         pane = decode(raw)
         assert isinstance(pane, Pane)
         group = Group(pane.version, pane.role, pane.spec)
-        specification, layout = self.editions[pane.spec]
-        window = self.windows[group, windows.start_of(specification, pane.pane_start)]
-        self._watch(window, pane.pane_start, self.done)
-        window.apply(layout, name, pane, raw)
+        edition = self.editions[pane.spec]
+        window = self.windows[group, windows.start_of(edition.specification, pane.pane_start)]
+        if not pane.segment:
+            self._watch(window, pane.pane_start, self.done)
+        window.apply(edition.layout_of(pane), name, pane, raw)
 
     def _open(self, group: Group, start: float, model: str) -> Window:
         window = self.windows[group, start] = Window(group, start)

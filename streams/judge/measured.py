@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from driftloop.schemas.events import FeatureDrift, TestState, WindowMeasured
+from driftloop.schemas.events import FeatureDrift, LabelDelay, TestState, WindowMeasured
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import delays, features, tasks
-from driftloop.streams.judge.delays import DelayCurve
+from driftloop.streams.judge import delays, fairness, features, forecasts, segmented, tasks
+from driftloop.streams.judge.editions import Edition
+from driftloop.streams.judge.forecasts import Delays
+from driftloop.streams.judge.ledger import CHAMPION
 from driftloop.streams.judge.reference import Reference
-from driftloop.streams.judge.sums import LABELS, Layout, Total, total
-from driftloop.streams.judge.windows import LABELS_CLOSING, Window
+from driftloop.streams.judge.sums import LABELS, Total, total
+from driftloop.streams.judge.tasks import Measured
+from driftloop.streams.judge.windows import LABELS_CLOSING, Window, closings_passed
 
 OK, WARNING, DRIFT, UNKNOWN = "OK", "WARNING", "DRIFT", "UNKNOWN"
 
@@ -29,15 +33,20 @@ class Moment:
     partitions_idle: tuple[int, ...] = ()
 
 
+class Coverage(NamedTuple):
+    """``expected``: at the horizon, with its interval; None: not known."""
+
+    now: float | None
+    expected: float | None
+    low: float | None
+    high: float | None
+
+
 def measure(
-    specification: MonitorSpecification,
-    layout: Layout,
-    reference: Reference | None,
-    curve: DelayCurve,
-    window: Window,
-    moment: Moment,
+    edition: Edition, reference: Reference | None, known: Delays, window: Window, moment: Moment
 ) -> WindowMeasured:
-    """The window as of ``moment``; its revision is the window's."""
+    """The window as of ``moment``; its revision is the window's. Notes its forecast, learns from it at the end."""
+    specification, layout = edition.specification, edition.layout
     sums = total(layout, (window.panes[start] for start in sorted(window.panes)))
     drifts: tuple[FeatureDrift, ...] = ()
     if reference is not None and sums.predictions:
@@ -46,6 +55,8 @@ def measure(
             window.drifts = (reference.name, features.measure(specification, current, reference.features))
         drifts = features.with_evidence(specification, window.drifts[1], moment.evidence)
     status, reason = judge(specification, reference, sums, moment)
+    coverage = _coverage(specification, known, window, sums, moment)
+    labels = Measured(layout.read_all(LABELS, sums.labels), sums.sums, sums.counts, sums.decisions)
     return WindowMeasured(
         model=specification.model,
         version=window.group.version,
@@ -61,15 +72,21 @@ def measure(
         status_reason=reason,
         predictions=sums.predictions,
         labelled=sums.labelled,
-        coverage=sums.labelled / sums.predictions if sums.predictions else None,
-        expected_final_coverage=_expected(specification, curve, window, sums, moment),
-        metrics=tasks.performance(specification, layout.read_all(LABELS, sums.labels), sums.sums),
+        coverage=coverage.now,
+        expected_final_coverage=coverage.expected,
+        metrics=tasks.performance(specification, labels),
         features=drifts,
         tests=moment.tests,
         open_incidents=moment.open_incidents,
         totals=moment.totals or {},
         offsets=sums.offsets,
         partitions_idle=moment.partitions_idle,
+        expected_final_coverage_low=coverage.low,
+        expected_final_coverage_high=coverage.high,
+        label_delays=_label_delays(specification, known, window, sums, moment),
+        segments=segmented.measure(specification, edition.segment_layout, edition.segments, window.segments),
+        segments_omitted=segmented.omitted(specification),
+        fairness=fairness.measure(specification, edition.segment_layout, window.segments),
     )
 
 
@@ -89,14 +106,41 @@ def judge(
     return OK, ""
 
 
-def _expected(
-    specification: MonitorSpecification, curve: DelayCurve, window: Window, sums: Total, moment: Moment
-) -> float | None:
-    if moment.closing == LABELS_CLOSING and sums.predictions:
-        return sums.labelled / sums.predictions
+def _coverage(
+    specification: MonitorSpecification, known: Delays, window: Window, sums: Total, moment: Moment
+) -> Coverage:
+    if not sums.predictions:
+        return Coverage(None, None, None, None)
+    now = sums.labelled / sums.predictions
+    if moment.closing == LABELS_CLOSING:
+        if window.forecasts and window.group.role == CHAMPION:
+            known.errors.learn(specification.window_seconds, window.forecasts, now)
+        window.forecasts = {}
+        return Coverage(now, now, now, now)
+    panes = _panes(specification, window, moment.as_of)
+    expected = delays.expected_coverage(known.curve, panes, sums.labelled, sums.predictions)
+    if expected is None:
+        return Coverage(now, None, None, None)
+    closing = closings_passed(specification, window.start, moment.as_of)
+    made = window.forecasts[closing] = forecasts.forecast(expected, sums.labelled, sums.predictions)
+    low, high = known.errors.interval(closing, made) or (None, None)
+    return Coverage(now, expected, low, high)
+
+
+def _panes(specification: MonitorSpecification, window: Window, as_of: float) -> list[tuple[int, int]]:
+    """(predictions, delay buckets that have passed) of each pane."""
     edges = specification.delay_edges_seconds
-    panes = []
-    for start in sorted(window.panes):
-        age = moment.as_of - start - specification.pane_seconds
-        panes.append((window.panes[start].predictions, sum(edge <= age for edge in edges)))
-    return delays.expected_coverage(curve, panes, sums.labelled, sums.predictions)
+    ages = [(start, as_of - start - specification.pane_seconds) for start in sorted(window.panes)]
+    return [(window.panes[start].predictions, sum(edge <= age for edge in edges)) for start, age in ages]
+
+
+def _label_delays(
+    specification: MonitorSpecification, known: Delays, window: Window, sums: Total, moment: Moment
+) -> tuple[LabelDelay, ...]:
+    if not sums.predictions:
+        return ()
+    panes, found = _panes(specification, window, moment.as_of), sums.by_class.sum(axis=1).tolist()
+    return tuple(
+        LabelDelay(label, found[code], known.curve.known_of(code, panes))
+        for code, label in enumerate(specification.classes)
+    )

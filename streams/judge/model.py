@@ -26,7 +26,7 @@ from driftloop.streams.judge import incidents, placement, windows
 from driftloop.streams.judge.champion import Champion, next_champion
 from driftloop.streams.judge.editions import Edition, Editions
 from driftloop.streams.judge.feature_watch import FeatureWatch
-from driftloop.streams.judge.ledger import CHAMPION, Ledger
+from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
 from driftloop.streams.judge.measured import Moment, measure
 from driftloop.streams.judge.performance import MaturedPane, Performance
 from driftloop.streams.judge.reference import Lookup, Reference
@@ -92,12 +92,15 @@ class ModelJudge:
     def wait(self, pane: Pane, raw: bytes, due: float) -> None:
         """Take a pane that will count at ``due``. Errors: BadRecord, and nothing has changed.
 
-        Panes of segments and of champion beside challenger are read past: no window tells them yet.
+        Panes of champion beside challenger, and of segments that are not judged, are read past: no window tells them.
         """
-        if pane.segment or pane.kind == PAIRED:
+        if pane.kind == PAIRED:
             return
         if pane.kind in (FEATURES, LABELS):
-            self.editions[pane.spec].layout.check(pane)
+            edition = self.editions[pane.spec]
+            if pane.segment and (pane.role == HISTORY or pane.segment not in edition.segments):
+                return
+            edition.layout_of(pane).check(pane)
         elif pane.kind != COUNTERS:
             raise BadRecord("wrong-kind", f"a pane of {pane.model} is of kind {pane.kind!r}")
         self._push(pane, raw, due)
@@ -179,7 +182,8 @@ class ModelJudge:
             return
         if start < champion.since:
             return
-        specification, layout = self.editions[group.spec]
+        edition = self.editions[group.spec]
+        specification, layout = edition.specification, edition.layout
         if "loss" not in layout.places[LABELS]:
             return
         pane = MaturedPane(
@@ -239,8 +243,8 @@ class ModelJudge:
     def _measure(
         self, closing: str, window: Window, reference: Reference | None, now: float, idle: tuple[int, ...]
     ) -> WindowMeasured:
-        specification, layout = self.editions[window.group.spec]
-        champion = self.champion
+        edition = self.editions[window.group.spec]
+        specification, champion = edition.specification, self.champion
         whose = champion is not None and window.group == Group(champion.version, CHAMPION, champion.spec)
         fits = reference if champion is not None and champion.spec == window.group.spec else None
         incident = self.performance.incident
@@ -254,7 +258,7 @@ class ModelJudge:
             totals=self.ledger.totals.told(),
             partitions_idle=idle,
         )
-        return measure(specification, layout, fits, self.ledger.curve, window, moment)
+        return measure(edition, fits, self.ledger.delays.under(specification.delay_edges_seconds), window, moment)
 
     def _tests(self, specification: MonitorSpecification, reference: Reference, now: float) -> tuple[TestState, ...]:
         loss = self.performance.told(specification, reference, now)

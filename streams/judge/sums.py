@@ -16,22 +16,30 @@ from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import OffsetRange, Pane
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge import tasks
+from driftloop.streams.judge.value import VALUE
 from numpy.typing import NDArray
 
 FEATURES, LABELS, COUNTERS, PAIRED = "features", "labels", "counters", "paired"
+CONFUSION = "confusion"
 Counts = NDArray[np.int64]
 
 
 class Layout:
-    """Where each histogram of a specification's panes lies in one flat array, by kind of pane."""
+    """Where each histogram of a specification's panes lies in one flat array, by kind of pane.
 
-    def __init__(self, specification: MonitorSpecification) -> None:
+    ``segment``: of panes of its segments, of which less is read."""
+
+    def __init__(self, specification: MonitorSpecification, segment: bool = False) -> None:
         features = {f"feature:{f.name}": f.bins for f in specification.features if f.bins}
+        head = {"score": tasks.score_bins(specification)}
         self.places = {
-            FEATURES: _places(features | {"score": tasks.score_bins(specification)}),
-            LABELS: _places(tasks.label_histograms(specification)),
+            FEATURES: _places({} if segment else features | head),
+            LABELS: _places(tasks.label_histograms(specification, segment)),
         }
         self.sums = tasks.label_sums(specification)
+        self.counts = tasks.counts_read(specification)
+        self.decisions = tasks.decision_codes(specification)
+        self.classes = len(specification.classes)
         self.sizes = {kind: sum(size for _, size in places.values()) for kind, places in self.places.items()}
         self.buckets = len(specification.delay_edges_seconds)
 
@@ -62,19 +70,30 @@ class Layout:
 
 @dataclass(slots=True)
 class PaneSums:
-    """Sums of one (version, role, specification, pane of event time). ``labelled``: by delay bucket."""
+    """Sums of one (version, role, specification, pane of event time), or of a segment in one window.
+
+    ``labelled``: by delay bucket; ``by_class``: by class and delay bucket. ``decisions``: by code.
+    """
 
     features: Counts
     labels: Counts
     labelled: list[int]
+    by_class: Counts
+    decisions: Counts
     predictions: int = 0
     sums: dict[str, Fraction] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, layout: Layout) -> PaneSums:
         features, labels = (np.zeros(layout.sizes[kind], np.int64) for kind in (FEATURES, LABELS))
-        return cls(features, labels, [0] * layout.buckets, sums=dict.fromkeys(layout.sums, Fraction(0)))
+        by_class, decisions = (
+            np.zeros((layout.classes, layout.buckets), np.int64),
+            np.zeros(layout.decisions, np.int64),
+        )
+        sums = dict.fromkeys(layout.sums, Fraction(0))
+        return cls(features, labels, [0] * layout.buckets, by_class, decisions, 0, sums)
 
     def add(self, layout: Layout, pane: Pane, sign: int = 1) -> None:
         """Count a pane in; sign -1 takes it out again (a later one of its key replaces it). Offsets only widen."""
@@ -88,16 +107,34 @@ class PaneSums:
                 counts.extend(histogram.counts)
         target = self.features if pane.kind == FEATURES else self.labels
         target[at] += sign * np.asarray(counts, np.int64)
+        for name in layout.counts:
+            if name in pane.counts:
+                self.counts[name] = self.counts.get(name, 0) + sign * pane.counts[name]
         if pane.kind == FEATURES:
             self.predictions += sign * pane.counts.get("predictions", 0)
+            self._decided(pane, sign)
         else:
             self.labelled[pane.bucket] += sign * pane.counts.get("labelled", 0)
+            self._happened(layout, pane, sign)
             for name in layout.sums:
-                value = Fraction(pane.sums.get(name, 0.0))
+                value = _summed(pane, name)
                 self.sums[name] = self.sums[name] + value if sign > 0 else self.sums[name] - value
         if sign > 0:
             self.widen("predictions", pane.partition, pane.predictions_first_offset, pane.predictions_last_offset)
             self.widen("ground-truth", pane.partition, pane.truths_first_offset, pane.truths_last_offset)
+
+    def _decided(self, pane: Pane, sign: int) -> None:
+        for histogram in pane.histograms:
+            if histogram.name == "predicted" and histogram.bins and histogram.bins[-1] < len(self.decisions):
+                self.decisions[list(histogram.bins)] += sign * np.asarray(histogram.counts, np.int64)
+
+    def _happened(self, layout: Layout, pane: Pane, sign: int) -> None:
+        """Labels by class and delay: rows of the confusion matrix, the last of which is no class."""
+        for histogram in pane.histograms:
+            if histogram.name == CONFUSION:
+                for bin_, count in zip(histogram.bins, histogram.counts, strict=True):
+                    if (label := bin_ // (layout.classes + 1)) < layout.classes:
+                        self.by_class[label, pane.bucket] += sign * count
 
     def widen(self, topic: str, partition: int, first: int, last: int) -> None:
         """Source offsets first..last of a partition stand behind these sums; below 0: none."""
@@ -119,6 +156,9 @@ class Total:
     predictions: int
     sums: dict[str, float]
     offsets: tuple[OffsetRange, ...]
+    by_class: Counts
+    decisions: Counts
+    counts: dict[str, int]
 
 
 def ranges(panes: Iterable[PaneSums]) -> tuple[OffsetRange, ...]:
@@ -134,18 +174,32 @@ def ranges(panes: Iterable[PaneSums]) -> tuple[OffsetRange, ...]:
 def total(layout: Layout, panes: Iterable[PaneSums]) -> Total:
     """Add panes up."""
     all_of_them = list(panes)
-    features, labels = np.zeros(layout.sizes[FEATURES], np.int64), np.zeros(layout.sizes[LABELS], np.int64)
+    start, counts = PaneSums.empty(layout), dict.fromkeys(layout.counts, 0)
     for pane in all_of_them:
-        features += pane.features
-        labels += pane.labels
+        start.features += pane.features
+        start.labels += pane.labels
+        start.by_class += pane.by_class
+        start.decisions += pane.decisions
+        for name, count in pane.counts.items():
+            counts[name] += count
     return Total(
-        features,
-        labels,
+        start.features,
+        start.labels,
         sum(sum(pane.labelled) for pane in all_of_them),
         sum(pane.predictions for pane in all_of_them),
         {name: float(sum(pane.sums[name] for pane in all_of_them)) for name in layout.sums},
         ranges(all_of_them),
+        start.by_class,
+        start.decisions,
+        counts,
     )
+
+
+def _summed(pane: Pane, name: str) -> Fraction:
+    """A sum of a pane; of values over all cells of the confusion matrix."""
+    if name != VALUE:
+        return Fraction(pane.sums.get(name, 0.0))
+    return sum((Fraction(v) for n, v in pane.sums.items() if n.split(":")[0] == VALUE), Fraction(0))
 
 
 def _places(sizes: dict[str, int]) -> dict[str, tuple[int, int]]:

@@ -1,26 +1,29 @@
-"""What the judge reads of label panes, by task, and what it makes of it: histograms, sums, metrics.
+"""What the judge reads of panes, by task, and which metrics come of it: histograms, sums, counts.
 
-binary       accuracy, auc, brier, log_loss
-multiclass   accuracy, brier (sum over classes, 0 to 2), log_loss
-regression   bias, mae, rmse, in the unit of the label; nothing while the specification has no scale
+binary       accuracy, auc, average_precision, balanced_accuracy, brier, calibration_error, f1, log_loss, precision,
+             recall, selection_rate (share of all predictions that decide for classes[1])
+multiclass   accuracy, balanced_accuracy, brier (sum over classes, 0 to 2), calibration_error (of the largest score),
+             f1, log_loss, precision, recall (plain means over the classes)
+regression   bias, mae, rmse, quantile_loss:<t>, in the unit of the label; nothing while there is no scale
+all          value, where the specification says that outcomes have one
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
-from driftloop.schemas.bins import LOSS_BINS, LOSS_EDGES, LOSS_MOST, SCORE_BINS
+from driftloop.schemas.bins import LOSS_BINS, SCORE_BINS
 from driftloop.schemas.events import Estimate
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import metrics
-from numpy.typing import NDArray
+from driftloop.streams.judge import calibration, confusion, metrics, numbers, ranking
+from driftloop.streams.judge.intervals import Counts, bounded_mean, wilson
+from driftloop.streams.judge.value import VALUE, VALUED, mean_value
 
-Counts = NDArray[np.int64]
 CLASSED = ("log_loss", "log_loss_squared", "brier")
 NUMBERED = ("loss", "loss_squared", "error", "absolute_error", "squared_error")
+QUANTILES = (0.1, 0.9)
+"""Whose losses are told where the specification names none; that at .5 is half the MAE."""
 
 
 class Loss(NamedTuple):
@@ -47,83 +50,80 @@ def score_bins(specification: MonitorSpecification) -> int:
     return 0 if edges is None else len(edges) + 1
 
 
-def label_histograms(specification: MonitorSpecification) -> dict[str, int]:
-    """Bins of the histograms of label panes that are read."""
+def decision_codes(specification: MonitorSpecification) -> int:
+    """Bins of the histogram of decisions in feature panes, the last "no class"; 0: nothing is decided."""
+    return 0 if specification.task == "regression" else len(specification.classes) + 1
+
+
+def label_histograms(specification: MonitorSpecification, segment: bool = False) -> dict[str, int]:
+    """Bins of the histograms of label panes that are read; of those of a ``segment``, only what metrics need."""
     if specification.task == "regression":
         known = specification.scales is not None and specification.scales.is_known
         return {"loss": LOSS_BINS} if known else {}
+    by = "label" if specification.task == "binary" else "right"
     found = {"confusion": (len(specification.classes) + 1) ** 2}
-    if specification.task == "binary":
-        found |= {"score_by_label:0": SCORE_BINS, "score_by_label:1": SCORE_BINS}
-    return found | {"loss": LOSS_BINS}
+    found |= {f"score_by_{by}:0": SCORE_BINS, f"score_by_{by}:1": SCORE_BINS}
+    return found if segment else found | {"loss": LOSS_BINS}
 
 
 def label_sums(specification: MonitorSpecification) -> tuple[str, ...]:
     """Sums of label panes that are read."""
-    return NUMBERED if specification.task == "regression" else CLASSED
+    own = NUMBERED if specification.task == "regression" else CLASSED
+    return own if specification.value_most is None else (*own, VALUE)
 
 
-def performance(
-    specification: MonitorSpecification, labels: Mapping[str, Counts], sums: Mapping[str, float]
-) -> dict[str, Estimate]:
-    """Every metric that can be told, names sorted. ``labels``: histograms by name."""
-    if specification.task == "regression":
-        found = _numbers(specification, labels, sums)
-    else:
-        found = _classes(specification, labels, sums)
-    return {name: found[name] for name in sorted(found) if found[name] is not None}  # type: ignore[misc]
+def counts_read(specification: MonitorSpecification) -> tuple[str, ...]:
+    """Counts of panes that are read beside predictions and labelled; each kind of pane has its own names."""
+    broken = [f"broken:{f.name}" for f in specification.features if f.kind == "embedding"]
+    return ("pairs", "clipped", VALUED, "value_clipped", *broken)
 
 
-def _classes(
-    specification: MonitorSpecification, labels: Mapping[str, Counts], sums: Mapping[str, float]
-) -> dict[str, Estimate | None]:
-    rows = int(labels["loss"].sum())
-    found: dict[str, Estimate | None] = {
-        "accuracy": metrics.accuracy(labels["confusion"], len(specification.classes)),
+class Measured(NamedTuple):
+    """What metrics are made of. ``labels``: histograms by name; ``decisions``: of all predictions, by code."""
+
+    labels: Mapping[str, Counts]
+    sums: Mapping[str, float]
+    counts: Mapping[str, int]
+    decisions: Counts
+
+
+def performance(specification: MonitorSpecification, found: Measured) -> dict[str, Estimate]:
+    """Every metric that can be told, names sorted."""
+    told = _numbers(specification, found) if specification.task == "regression" else _classes(specification, found)
+    told["value"] = mean_value(specification, found.sums, found.counts.get(VALUED, 0))
+    return {name: told[name] for name in sorted(told) if told[name] is not None}  # type: ignore[misc]
+
+
+def _classes(specification: MonitorSpecification, found: Measured) -> dict[str, Estimate | None]:
+    labels, sums, classes = found.labels, found.sums, len(specification.classes)
+    rows = confusion.labelled(labels["confusion"], classes)
+    told: dict[str, Estimate | None] = {
+        "accuracy": confusion.accuracy(labels["confusion"], classes),
         "log_loss": metrics.log_loss(sums["log_loss"], sums["log_loss_squared"], rows),
+        **confusion.decisions(labels["confusion"], classes),
     }
+    by = "label" if specification.task == "binary" else "right"
+    no, yes = labels[f"score_by_{by}:0"], labels[f"score_by_{by}:1"]
+    told["calibration_error"] = calibration.calibration_error(no, yes)
     if specification.task == "binary":
-        negatives, positives = labels["score_by_label:0"], labels["score_by_label:1"]
-        found["auc"] = metrics.auc(negatives, positives)
-        found["brier"] = metrics.brier(sums["brier"], negatives, positives)
+        told["auc"] = ranking.auc(no, yes)
+        told["average_precision"] = ranking.average_precision(no, yes)
+        told["brier"] = metrics.brier(sums["brier"], no, yes)
+        told["selection_rate"] = selection_rate(found.decisions)
     elif rows:
-        found["brier"] = bounded_mean(sums["brier"], rows, 2.0)
-    return found
+        told["brier"] = bounded_mean(sums["brier"], rows, 2.0)
+    return told
 
 
-def _numbers(
-    specification: MonitorSpecification, labels: Mapping[str, Counts], sums: Mapping[str, float]
-) -> dict[str, Estimate | None]:
-    rows = int(labels["loss"].sum()) if "loss" in labels else 0
-    if not rows or specification.scales is None or specification.scales.scale is None:
+def selection_rate(decisions: Counts) -> Estimate | None:
+    """Share of the decisions of a binary model that are for classes[1], labelled or not; Wilson."""
+    decided = int(decisions[:2].sum())
+    return wilson(int(decisions[1]), decided) if decided else None
+
+
+def _numbers(specification: MonitorSpecification, found: Measured) -> dict[str, Estimate | None]:
+    scales = specification.scales
+    if "loss" not in found.labels or scales is None or scales.scale is None:
         return {}
-    square = sums["squared_error"] / rows
-    found = {
-        "bias": mean(sums["error"], sums["squared_error"], rows),
-        "mae": mean(sums["absolute_error"], sums["squared_error"], rows),
-    }
-    fourth = float(labels["loss"] @ np.append(LOSS_EDGES, LOSS_MOST) ** 4) * specification.scales.scale**4
-    half = metrics.Z * math.sqrt(max(0.0, fourth / rows - square * square) / rows)
-    low, high = max(0.0, square - half), square + half
-    found["rmse"] = Estimate(math.sqrt(square), math.sqrt(low), math.sqrt(high), rows)
-    return dict(found)
-
-
-def mean(total: float, total_squared: float, n: int) -> Estimate:
-    """Mean with a normal interval, from sum and sum of squares; n > 0.
-
-    >>> found = mean(10.0, 30.0, 5)
-    >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
-    (2.0, 0.614, 3.386)
-    """
-    value = total / n
-    variance = max(0.0, (total_squared - n * value * value) / (n - 1)) if n > 1 else total_squared
-    half = metrics.Z * math.sqrt(variance / n)
-    return Estimate(value, value - half, value + half, n)
-
-
-def bounded_mean(total: float, n: int, most: float) -> Estimate:
-    """Mean of numbers within [0, most], n > 0, no squares known: variance <= m (most - m) (Bhatia & Davis, 2000)."""
-    value = total / n
-    half = metrics.Z * math.sqrt(max(0.0, value * (most - value)) / n)
-    return Estimate(value, max(0.0, value - half), min(most, value + half), n)
+    quantiles = specification.quantiles or QUANTILES
+    return {**numbers.measure(found.sums, found.labels["loss"], scales.scale, quantiles)}

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from driftloop.schemas.codec import decode
 from driftloop.schemas.events import FeatureDrift, Pane
 from driftloop.schemas.specification import MonitorSpecification
+from driftloop.streams.judge.forecasts import Forecast
 from driftloop.streams.judge.state import Group
-from driftloop.streams.judge.sums import FEATURES, Layout, PaneSums
+from driftloop.streams.judge.sums import CONFUSION, FEATURES, Layout, PaneSums
 
 FEATURES_CLOSING, PROVISIONAL, LABELS_CLOSING = "features", "provisional", "labels"
 GRACE_PANES = 2
@@ -27,6 +29,7 @@ class Window:
     """``applied``: the panes that count, by state key, as they came. ``revision``: of the next emission.
 
     ``drifts``: (reference, its features measured), kept until a pane of features comes: every closing tells them.
+    ``segments``: sums by name of the segment. ``forecasts``: of its final coverage, by closing, until that is known.
     """
 
     group: Group
@@ -35,14 +38,19 @@ class Window:
     applied: dict[bytes, bytes] = field(default_factory=dict)
     revision: int = 0
     drifts: tuple[str, tuple[FeatureDrift, ...]] | None = None
+    segments: dict[str, PaneSums] = field(default_factory=dict)
+    forecasts: dict[int, Forecast] = field(default_factory=dict)
 
     def apply(self, layout: Layout, name: bytes, pane: Pane, raw: bytes) -> tuple[int, int]:
         """Count a pane in, instead of the one before it of its key. (predictions, labelled) that came to it."""
-        if pane.kind == FEATURES:
+        if pane.kind == FEATURES and not pane.segment:
             self.drifts = None
-        sums = self.panes.get(pane.pane_start)
+        whose: tuple[dict[Any, PaneSums], str | float] = (self.panes, pane.pane_start)
+        if pane.segment:
+            whose = (self.segments, pane.segment)
+        sums = whose[0].get(whose[1])
         if sums is None:
-            sums = self.panes[pane.pane_start] = PaneSums.empty(layout)
+            sums = whose[0][whose[1]] = PaneSums.empty(layout)
         predictions, labelled = sums.predictions, sum(sums.labelled)
         if (before := self.applied.get(name)) is not None:
             replaced = decode(before)
@@ -51,6 +59,12 @@ class Window:
         sums.add(layout, pane)
         self.applied[name] = raw
         return sums.predictions - predictions, sum(sums.labelled) - labelled
+
+
+def closings_passed(specification: MonitorSpecification, start: float, as_of: float) -> int:
+    """Delay edges that have passed behind a window's end: the number of its closing, from 0 on."""
+    end = start + specification.window_seconds
+    return sum(end + edge <= as_of for edge in specification.delay_edges_seconds)
 
 
 def start_of(specification: MonitorSpecification, time: float) -> float:
@@ -82,5 +96,5 @@ def matures_at(specification: MonitorSpecification, pane_start: float) -> float:
 
 
 def counts_only(pane: Pane) -> Pane:
-    """A pane of role history: nothing but its counts is used (totals, delay curve)."""
-    return replace(pane, histograms=(), sums={})
+    """A pane of role history: nothing but its counts and labels is used (totals, delay curve)."""
+    return replace(pane, histograms=tuple(h for h in pane.histograms if h.name == CONFUSION), sums={})

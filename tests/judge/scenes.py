@@ -120,6 +120,7 @@ def pane_of(rows: Sequence[Row], kind: str, bucket: int, emitted_at: float, revi
             sparse("feature:income", [c[0] for c in codes]),
             sparse("feature:region", [c[1] for c in codes]),
             sparse("score", [bisect.bisect_right(SCORE_EDGES, row.score) for row in rows]),
+            sparse("predicted", [int(row.score >= 0.5) for row in rows]),
         )
     else:
         losses = [loss_of(row) for row in rows]

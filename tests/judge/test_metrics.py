@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 from driftloop.schemas import bins
-from driftloop.streams.judge import metrics
-from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_score
+from driftloop.streams.judge import calibration, confusion, metrics, numbers, ranking
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    mean_absolute_error,
+    mean_pinball_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+    root_mean_squared_error,
+)
 
-
-def rows_of(seed: int, n: int, sharpness: float) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    score = 1 / (1 + np.exp(-sharpness * rng.normal(size=n)))
-    return score, (rng.random(n) < score).astype(np.int64)
-
-
-def histograms(score: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    codes = bins.score_codes(score)
-    negatives, positives = (np.bincount(codes[label == y], minlength=64) for y in (0, 1))
-    return negatives, positives
+from .drawn import confusion_of, histograms, rows_of
 
 
 @pytest.mark.parametrize("sharpness", [0.2, 1.0, 3.0, 8.0])
 @pytest.mark.parametrize("n", [30, 500, 5000])
-def test_every_metric_equals_scikit_learn(sharpness: float, n: int) -> None:
+def test_scores_of_two_classes_equal_scikit_learn(sharpness: float, n: int) -> None:
     score, label = rows_of(n, n, sharpness)
     loss = bins.log_loss(score, label)
     found = metrics.log_loss(float(loss.sum()), float((loss**2).sum()), n)
@@ -35,11 +41,6 @@ def test_every_metric_equals_scikit_learn(sharpness: float, n: int) -> None:
     half = 1.96 * loss.std(ddof=1) / math.sqrt(n)
     assert (found.high - found.value) == pytest.approx(half, rel=1e-3)
 
-    confusion = np.bincount(label * 3 + (score >= 0.5), minlength=9)
-    accuracy = metrics.accuracy(confusion)
-    assert accuracy is not None
-    assert accuracy.value == pytest.approx(accuracy_score(label, score >= 0.5), abs=1e-15)
-
     negatives, positives = histograms(score, label)
     brier = metrics.brier(float(((score - label) ** 2).sum()), negatives, positives)
     assert brier is not None
@@ -47,54 +48,123 @@ def test_every_metric_equals_scikit_learn(sharpness: float, n: int) -> None:
     spread = ((score - label) ** 2).std()
     assert spread <= (brier.high - brier.value) * math.sqrt(n) / 1.96 * 1.0001 <= spread + 0.076
 
-    auc = metrics.auc(negatives, positives)
-    assert auc is not None
+    auc, precision = ranking.auc(negatives, positives), ranking.average_precision(negatives, positives)
+    assert auc is not None and precision is not None
     truth = roc_auc_score(label, score)
     ties = float(positives @ negatives) / (positives.sum() * negatives.sum()) / 2
     assert abs(auc.value - truth) <= ties + 1e-12, "the stated binning error"
     assert auc.low <= truth <= auc.high
+    exact = average_precision_score(label, score)
+    assert precision.low <= exact <= precision.high
+    assert n < 500 or precision.value == pytest.approx(exact, abs=0.02)
+
+    error = calibration.calibration_error(negatives, positives)
+    assert error is not None
+    group = calibration.groups(negatives + positives)[bins.score_codes(score)]
+    exact = sum(abs((score - label)[group == g].sum()) for g in range(calibration.GROUPS)) / n
+    hidden = float((negatives + positives) @ calibration.HIDDEN) / n
+    assert abs(error.value - exact) <= hidden <= 0.0313, "the stated binning error"
+    assert abs(error.value - exact) < 0.005 or n < 500, "in truth a sixth of it"
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
-    """400 windows of 300 rows: 95 % intervals miss at most 5 % + three standard errors (1.1 %) of the time."""
-    truth_score, truth_label = rows_of(0, 400_000, 1.5)
-    truth = {
-        "log_loss": float(bins.log_loss(truth_score, truth_label).mean()),
-        "auc": roc_auc_score(truth_label, truth_score),
-        "brier": float(((truth_score - truth_label) ** 2).mean()),
-        "accuracy": float(((truth_score >= 0.5) == truth_label).mean()),
-    }
-    missed = dict.fromkeys(truth, 0)
-    for seed in range(1, 401):
-        score, label = rows_of(seed, 300, 1.5)
-        loss = bins.log_loss(score, label)
-        negatives, positives = histograms(score, label)
-        found = {
-            "log_loss": metrics.log_loss(float(loss.sum()), float((loss**2).sum()), 300),
-            "auc": metrics.auc(negatives, positives),
-            "brier": metrics.brier(float(((score - label) ** 2).sum()), negatives, positives),
-            "accuracy": metrics.accuracy(np.bincount(label * 3 + (score >= 0.5), minlength=9)),
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 300), st.integers(2, 6), st.floats(0.0, 1.0))
+def test_decisions_equal_scikit_learn(seed: int, n: int, classes: int, right: float) -> None:
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, classes, n)
+    said = np.where(rng.random(n) < right, label, rng.integers(0, classes, n))
+    table = confusion_of(label, said, classes)
+    spoilt = table.copy()
+    spoilt.reshape(classes + 1, classes + 1)[-1] += 3  # labels that are no class
+    spoilt.reshape(classes + 1, classes + 1)[:, -1] += 5  # decisions that are none
+    found = confusion.decisions(spoilt, classes)
+    assert found == confusion.decisions(table, classes), "rows without a class are left out"
+    accuracy = confusion.accuracy(table, classes)
+    assert accuracy is not None and accuracy.value == pytest.approx(accuracy_score(label, said))
+    average = "macro" if classes > 2 else "binary"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = {
+            "balanced_accuracy": balanced_accuracy_score(label, said),
+            "precision": precision_score(label, said, average=average),
+            "recall": recall_score(label, said, average=average),
+            "f1": f1_score(label, said, average=average),
         }
-        for name, estimate in found.items():
-            assert estimate is not None
-            missed[name] += not estimate.low <= truth[name] <= estimate.high
-    assert all(count <= 400 * (0.05 + 3 * 0.011) for count in missed.values()), missed
+    assert classes == 2 or set(found) == set(expected)
+    for name, estimate in found.items():
+        assert estimate.value == pytest.approx(expected[name], abs=1e-12), name
+        assert 0.0 <= estimate.low <= estimate.value <= estimate.high <= 1.0, name
+        assert estimate.high > estimate.low, "no number of rows makes a share certain"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.floats(0.01, 0.99), st.floats(-3, 3))
+def test_numbers_equal_scikit_learn(seed: int, n: int, quantile: float, shift: float) -> None:
+    rng = np.random.default_rng(seed)
+    label = rng.normal(100.0, 12.0, n)
+    said = label + shift + rng.standard_t(3, n)
+    error = said - label
+    sums = {
+        "error": error.sum(),
+        "absolute_error": np.abs(error).sum(),
+        "squared_error": (error**2).sum(),
+    }
+    losses = np.bincount(bins.loss_codes(np.abs(error) / 16.0), minlength=bins.LOSS_BINS)
+    found = numbers.measure(sums, losses, 16.0, (quantile,))
+    expected = {
+        "bias": np.mean(error),
+        "mae": mean_absolute_error(label, said),
+        "rmse": root_mean_squared_error(label, said),
+        f"quantile_loss:{quantile:g}": mean_pinball_loss(label, said, alpha=quantile),
+    }
+    assert set(found) == set(expected)
+    for name, estimate in found.items():
+        assert estimate.value == pytest.approx(expected[name], rel=1e-9, abs=1e-9), name
+        assert estimate.low <= estimate.value <= estimate.high
+    pinball = np.where(error < 0, -quantile * error, (1 - quantile) * error)
+    if n > 1:
+        estimate = found[f"quantile_loss:{quantile:g}"]
+        assert estimate.high - estimate.value >= 1.9599 * pinball.std(ddof=1) / math.sqrt(n) * (1 - 1e-9)
+
+
+def test_an_error_beyond_every_bin_widens_the_interval_of_the_rmse() -> None:
+    sums = {"error": 500.0, "absolute_error": 500.0, "squared_error": 250_000.0}
+    losses = np.zeros(bins.LOSS_BINS, np.int64)
+    losses[0], losses[-1] = 99, 1
+    found = numbers.measure(sums, losses, 1.0, ())["rmse"]
+    assert found.value == 50.0
+    assert found.high > 80.0
 
 
 def test_what_cannot_be_told_is_none() -> None:
     zeros, some = np.zeros(64, np.int64), np.arange(64)
-    assert metrics.auc(zeros, some) is None
-    assert metrics.auc(some, zeros) is None
-    assert metrics.accuracy(np.zeros(9, np.int64)) is None
-    assert metrics.accuracy(np.array([0, 0, 5, 0, 0, 5, 9, 9, 9])) is None, "no known class on either side"
+    for ranked in (ranking.auc, ranking.average_precision):
+        assert ranked(zeros, some) is None
+        assert ranked(some, zeros) is None
+    assert calibration.calibration_error(zeros, zeros) is None
+    assert confusion.accuracy(np.zeros(9, np.int64)) is None
+    assert confusion.accuracy(np.array([0, 0, 5, 0, 0, 5, 9, 9, 9])) is None, "no known class on either side"
+    assert confusion.decisions(np.zeros(9, np.int64)) == {}
+    assert set(confusion.decisions(np.array([7, 0, 0, 0, 0, 0, 0, 0, 0]))) == {"balanced_accuracy"}
     assert metrics.log_loss(0.0, 0.0, 0) is None
     assert metrics.brier(0.0, zeros, zeros) is None
+    assert numbers.measure({"error": 0.0, "absolute_error": 0.0, "squared_error": 0.0}, zeros, 1.0, (0.5,)) == {}
 
 
 def test_a_single_row_has_the_widest_interval() -> None:
     found = metrics.log_loss(0.7, 0.49, 1)
     assert found is not None
     assert (found.value, found.low, found.high) == (0.7, 0.0, bins.LOSS_MOST)
-    alone = metrics.accuracy(np.array([1, 0, 0, 0, 0, 0, 0, 0, 0]))
+    alone = confusion.accuracy(np.array([1, 0, 0, 0, 0, 0, 0, 0, 0]))
     assert alone is not None
     assert alone.low < 0.21
+
+
+def test_scores_that_separate_perfectly_are_not_known_perfectly() -> None:
+    negatives, positives = np.zeros(64, np.int64), np.zeros(64, np.int64)
+    negatives[3], positives[60] = 20, 20
+    for ranked in (ranking.auc, ranking.average_precision):
+        found = ranked(negatives, positives)
+        assert found is not None
+        assert (found.value, found.high) == (pytest.approx(1.0), pytest.approx(1.0))
+        assert 0.8 < found.low < 0.9

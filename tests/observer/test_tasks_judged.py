@@ -15,19 +15,29 @@ from driftloop.schemas.reference import Baselines, build_reference
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.fold import SourceRecords
 from driftloop.streams.judge.fold import make_fold
-from sklearn.metrics import log_loss, mean_absolute_error, root_mean_squared_error
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    mean_absolute_error,
+    mean_pinball_loss,
+    root_mean_squared_error,
+)
 
 from .task_worlds import ANIMALS, HOUSES
 from .world import HOUR, Marked, Observed, Predicted, Transport, World, context
 
 DAYS = 12
+VALUE_MOST = {"multiclass": None, "regression": 50.0}
 DAY = 24 * HOUR
 MIDNIGHT = 1_599_955_200.0
 COLUMNS = {"weight": np.zeros(1), "rooms": np.zeros(1), "town": np.array([None], object)}
 
 
 def spec_of(which: MonitorSpecification) -> MonitorSpecification:
-    return replace(which, horizon_seconds=6 * HOUR, minimum_rows=20, value_most=None, budget_seconds=20 * DAY)
+    return replace(
+        which, horizon_seconds=6 * HOUR, minimum_rows=20, value_most=VALUE_MOST[which.task], budget_seconds=20 * DAY
+    )
 
 
 def rows_of(spec: MonitorSpecification, bad_from: int) -> tuple[list[Predicted], list[Observed]]:
@@ -45,7 +55,7 @@ def rows_of(spec: MonitorSpecification, bad_from: int) -> tuple[list[Predicted],
             truth = rng.gauss(100.0, 12.0)
             score = truth + rng.gauss(15.0 if bad else 0.5, 2.0)
         made.append(Predicted(f"id{i}", spec, time, score, {}, "v1", "champion", None))
-        known.append(Observed(f"id{i}", spec, time + 1_800.0, truth))
+        known.append(Observed(f"id{i}", spec, time + 1_800.0, truth, float(i % 7) - 2.0))
     end = Marked(MIDNIGHT + (DAYS + 4) * DAY)
     return [*made, end], [*known, end]
 
@@ -90,7 +100,12 @@ def test_windows_of_many_classes_are_those_of_scikit_learn() -> None:
         score = np.array([p.score for p in made[here]])
         label = np.array([spec.classes.index(t.label) for t in known[here]])
         found = {name: estimate.value for name, estimate in window.metrics.items()}
-        assert set(found) == {"accuracy", "brier", "log_loss"}
+        assert set(found) == {
+            *("accuracy", "balanced_accuracy", "brier", "calibration_error", "f1", "log_loss", "precision", "recall"),
+        }
+        said = score.argmax(axis=1)
+        assert found["f1"] == pytest.approx(f1_score(label, said, average="macro"))
+        assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(label, said))
         assert found["accuracy"] == pytest.approx(np.mean(score.argmax(axis=1) == label))
         assert found["log_loss"] == pytest.approx(log_loss(label, score, labels=range(4)), abs=1e-6)
         assert found["brier"] == pytest.approx(np.mean(((score - np.eye(4)[label]) ** 2).sum(axis=1)), abs=1e-6)
@@ -110,7 +125,10 @@ def test_windows_of_a_regression_are_those_of_scikit_learn() -> None:
         score = np.array([p.score for p in made[here]])
         label = np.array([t.label for t in known[here]])
         found = {name: estimate.value for name, estimate in window.metrics.items()}
-        assert set(found) == {"bias", "mae", "rmse"}
+        assert set(found) == {"bias", "mae", "rmse", "quantile_loss:0.1", "quantile_loss:0.9", "value"}
+        assert found["quantile_loss:0.9"] == pytest.approx(mean_pinball_loss(label, score, alpha=0.9), abs=1e-6)
+        values = np.array([t.value for t in known[here]])
+        assert found["value"] == pytest.approx(values.mean(), abs=1e-6)
         assert found["bias"] == pytest.approx(np.mean(score - label), abs=1e-6)
         assert found["mae"] == pytest.approx(mean_absolute_error(label, score), abs=1e-6)
         assert found["rmse"] == pytest.approx(root_mean_squared_error(label, score), abs=1e-4)

@@ -78,6 +78,17 @@ def test_a_centre_needs_a_scale_and_a_trainer_needs_a_binary_model() -> None:
         compile_monitor(text + '[retrain]\nmode = "propose"\ntrainer = "a:b"', "h.toml")
 
 
+def test_a_regression_names_the_quantiles_whose_losses_it_is_told() -> None:
+    found = compile_monitor(NUMBER + "[label]\nquantiles = [0.5, 0.95]", "h.toml")
+    assert found.quantiles == (0.5, 0.95)
+    assert type(found).from_json(found.to_json()) == found
+    assert '"quantiles"' not in HOUSES.to_json(), "who names none keeps the name of the specification"
+    for told in ("[1.0]", "[0.1, 0.1]", "0.5", "[true]", "[0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,0.95]"):
+        with pytest.raises(ConfigError, match=r"label\.quantiles") as error:
+            compile_monitor(NUMBER + f"[label]\nquantiles = {told}", "h.toml")
+        assert "quantiles = [0.1, 0.9]" in error.value.hint
+
+
 def test_every_class_has_a_field_of_its_own_that_any_avro_client_takes() -> None:
     names = score_fields("multiclass", ("cat", "big dog", "big-dog", "7", "été"))
     assert len(set(names)) == 5
