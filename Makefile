@@ -6,12 +6,13 @@ STAMP := $(VENV)/.ready
 REPORT ?=
 JSON ?=
 QUICK ?=
+ONLY ?=
 SEEDS ?= 1000
 SEED ?= 1
 RUNS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos fuzz bench bench-observer simulate up down lock clean
+.PHONY: help setup demo test check chaos fuzz bench bench-observer bench-budget simulate up down lock clean
 
 help:  ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -46,10 +47,13 @@ chaos: setup  ## kill, freeze and cut off real workers and brokers, count what i
 fuzz: setup  ## broken records through the readers and a real observer, against an oracle (RECORDS=1000000 SEED=1 JSON=file)
 	$(BIN)/python -m tests.fuzz --records $(or $(RECORDS),1000000) --seed $(or $(SEED),1) $(if $(JSON),--json $(JSON))
 
-bench: bench-observer  ## every benchmark
+bench: bench-observer bench-budget  ## every benchmark
 
 bench-observer: setup  ## what the observer costs, beside a stock Faust agent (JSON=file; QUICK=1: smaller)
 	$(BIN)/python benchmarks/observer.py $(if $(QUICK),--quick) $(if $(JSON),--json $(JSON))
+
+bench-budget: setup  ## false incidents and power on simulated years, beside the targets (JSON=file goes on where it was; QUICK=1; ONLY=a,b)
+	$(BIN)/python benchmarks/budget.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 simulate: setup  ## seeded worlds through core and protocol, against an oracle (SEEDS=5000 SEED=1 JSON=file)
 	$(BIN)/python -m tests.simulation.simulate --seeds $(SEEDS) --seed $(SEED) $(if $(JSON),--json $(JSON))

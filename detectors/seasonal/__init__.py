@@ -6,7 +6,7 @@
     state, judgement = step(monitor, state, pane)      pane by pane, in order of time
 
 Read in the order of the flow: plan, calendar (what and when), channels, season, noise (what is expected), evidence,
-keeper, incidents, level (what is decided), core (one period), fit, history (the reference), monitor (the face),
+keeper, incidents, level (what is decided), core (one period), fitting, history (the reference), monitor (the face),
 telling, state. What it finds and what it cannot see, as measured: docs/budget.md.
 
 >>> import numpy as np
@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from driftloop.detectors.seasonal.baseline import Baseline, Unknown
 from driftloop.detectors.seasonal.calendar import Calendar, Slot, local, utc
-from driftloop.detectors.seasonal.fit import fit
+from driftloop.detectors.seasonal.fitting import fit
 from driftloop.detectors.seasonal.history import Pane
 from driftloop.detectors.seasonal.monitor import Judgement, Monitor, start, step
 from driftloop.detectors.seasonal.plan import Histogram, Settings

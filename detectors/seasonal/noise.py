@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 RHO = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)
 RATIO = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """a in sampling variances."""
+EVIDENT = 6.0
+"""A wandering must raise 2 log-likelihood by so much: the best of 60 chance fits would take power for nothing."""
 
 
 class Wander(NamedTuple):
@@ -54,7 +56,7 @@ def fit_noise(residual: Doubles, s2: Doubles) -> Wander:
     middle = np.array([np.median(column[np.isfinite(column)]) for column in s2.T])
     rho = np.concatenate([[0.0], np.repeat(RHO, len(RATIO))])[:, None] + 0 * middle
     a = np.concatenate([[0.0], np.tile(RATIO, len(RHO))])[:, None] * middle
-    best = _likelihood(residual, s2, rho, a).argmin(0)
+    best = (_likelihood(residual, s2, rho, a) + np.where(a > 0, EVIDENT, 0.0)).argmin(0)
     channels = np.arange(len(middle))
     return Wander(rho[best, channels][None], a[best, channels][None])
 
