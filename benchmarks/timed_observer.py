@@ -65,7 +65,7 @@ class TimedFold:
         return changes
 
     def _note(self) -> None:
-        if self._waiting and not self._fold._gathered:
+        if self._waiting and not self._fold._gathered and not len(self._fold._unread):
             now, waiting = time.time(), self._waiting
             self._waiting = []
             for absorbed, records in waiting:

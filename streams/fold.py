@@ -29,6 +29,7 @@ class SourceRecords:
 
     ``topic`` is the full name; the lists have one entry a record, ``timestamps_ms`` are Kafka's. ``lag``: records
     of this partition that were readable when these were fetched and are still behind them; 0: caught up.
+    ``more``: others of this partition were fetched with them and follow at once; waiting for these costs nothing.
     **It may be empty**: after a restore the transport hands over one empty ``SourceRecords`` a source topic, so that
     a fold knows how far behind it is (and of partitions in which nothing was ever written).
     """
@@ -41,6 +42,7 @@ class SourceRecords:
     timestamps_ms: Sequence[int]
     headers: Sequence[Headers]
     lag: int
+    more: bool = False
 
     def __len__(self) -> int:
         return len(self.offsets)

@@ -1,6 +1,6 @@
 """The observer's fold of one partition: batches of two topics in, panes and progress out. Pure.
 
-absorb    read the batch (reading.py), gather it by model (model.py); of many models: let it wait (unread.py)
+absorb    let the batch wait (unread.py); read it (reading.py), gather it by model (model.py), fold what is enough
 collect   fold what was gathered, tell what is due, tell the progress; state records of what has changed
 """
 
@@ -39,12 +39,13 @@ ROWS_GATHERED_MOST = 8_192
 """Rows are folded when so many are there, at the latest at the checkpoint: many small batches of many models cost few
 folds."""
 MODELS_FEW, ROWS_A_MODEL = 4, 400
-"""Records are read when they come, unless the last batch held more models than that, with fewer rows of each: then
-they wait for more (unread.py)."""
+"""If the last batch held more models than that, with fewer rows of each, records wait for more (unread.py)."""
 OUTPUT_BYTES = 2_000
 """Of a dead letter, beside the record: its headers as Python objects."""
-GATHER_MS_MOST = 100
-"""Live, rows are folded when they span so much of Kafka's time; behind a backlog only by their number."""
+WAIT_MS_MOST = 50
+"""Live, records are read and folded together when they span so much of Kafka's time: a fold costs a millisecond, be
+it of five rows or of five hundred. Dense traffic is fetched further apart (transport/pace.py) and never waits here;
+behind a backlog records are read as they come."""
 _CLOCK = key_of("clock")
 
 
@@ -105,12 +106,36 @@ class ObserverFold:
         if not len(records):
             self._touched = True
             return
-        if not self._many_models:  # then nothing waits
+        if not self._may_wait(records.lag):
+            self._read_all()
             self._read(source, records)
+            self._drain_if_long_enough(records)
             return
         self._unread.add(source, records)
-        if self._unread.full or self._passes_an_instant(self._unread.greatest):
+        if records.more and not self._unread.full:
+            return
+        if self._unread.full or self._long_enough() or self._passes_an_instant(self._unread.greatest):
             self._read_all()
+            if not self._many_models:
+                self._drain()
+
+    @property
+    def read_offsets(self) -> dict[str, int]:
+        """By topic of which records wait unread: all up to this offset has been read."""
+        return self._unread.read_offsets()
+
+    def _may_wait(self, lag: int) -> bool:
+        """With a registry a record may have to be handed over again (RegistryAway): then nothing waits."""
+        live = lag < BACKLOG_RECORDS
+        return (live or self._many_models) and not self.context.catalogue.layouts.framing.has_registry
+
+    def _drain_if_long_enough(self, records: SourceRecords) -> None:
+        live = records.lag < BACKLOG_RECORDS and not self._many_models
+        if live and self._gathered and records.timestamps_ms[-1] - self._gathered_ms >= WAIT_MS_MOST:
+            self._drain()
+
+    def _long_enough(self) -> bool:
+        return not self._many_models and self._unread.span_ms >= WAIT_MS_MOST
 
     def _passes_an_instant(self, greatest: Sequence[float]) -> bool:
         least = min(map(max, self._greatest, greatest))
@@ -138,16 +163,13 @@ class ObserverFold:
         if not self._gathered:
             self._gathered_ms = records.timestamps_ms[0]
         self._gathered += len(records)
-        live = records.lag < BACKLOG_RECORDS and not self._many_models
-        if self._gathered >= ROWS_GATHERED_MOST or (
-            live and records.timestamps_ms[-1] - self._gathered_ms >= GATHER_MS_MOST
-        ):
+        if self._gathered >= ROWS_GATHERED_MOST:
             self._drain()
 
     def collect(self) -> Changes:
-        if self._unread.patience_is_over():
+        if not self._many_models or self._unread.patience_is_over():
             self._read_all()
-        unread = self._unread.read_offsets()
+        unread = self.read_offsets
         if not self._touched:
             return Changes({}, [], unread)
         self._touched = False
@@ -225,12 +247,7 @@ class ObserverFold:
         letters = self._replay.unread_letters(source, batch.dead_letters)
         self._outputs += letters
         self._pending_bytes += sum([OUTPUT_BYTES + len(o.value or b"") + len(o.key or b"") for o in letters])
-        # With a registry a record may have to be handed over again (RegistryAway): then nothing waits.
-        self._many_models = (
-            len(batch.models) > MODELS_FEW
-            and len(records) < ROWS_A_MODEL * len(batch.models)
-            and not self.context.catalogue.layouts.framing.has_registry
-        )
+        self._many_models = len(batch.models) > MODELS_FEW and len(records) < ROWS_A_MODEL * len(batch.models)
 
     def _drain(self) -> None:
         """Fold what the models have gathered; drop the oldest segments while too many rows are remembered."""

@@ -1,8 +1,9 @@
-"""Records that have been handed over and not been read yet: in a partition of many models they wait for more.
+"""Records that have been handed over and not been read yet: they wait for more.
 
-Reading and folding cost some hundred microseconds a model, however few its rows are. Live traffic of a hundred models
-brings a record or two of each at a time; so they wait until there are many, until an event time among them may have
-passed an instant, or for a few checkpoints. They are in no state meanwhile: the offsets of the state end before them.
+Reading and folding cost some hundred microseconds a model, however few its rows are. Live traffic brings a few
+records at a time; so they wait for those that follow at once, until they span some of Kafka's time, or until an event
+time among them may have passed an instant. Of a hundred models it brings a record or two of each; these wait until
+there are many, or for a few checkpoints. They are in no state meanwhile: the offsets of the state end before them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Unread:
         self._parts: tuple[list[SourceRecords], list[SourceRecords]] = ([], [])
         self.greatest = [-math.inf, -math.inf]
         self._records = self._bytes = self._collects = 0
+        self._earliest_ms, self._latest_ms = math.inf, -math.inf
 
     def __len__(self) -> int:
         return self._records
@@ -44,11 +46,18 @@ class Unread:
         """No more may wait."""
         return self._records >= RECORDS_MOST or self._bytes >= BYTES_MOST
 
+    @property
+    def span_ms(self) -> float:
+        """Of Kafka's time, between the first and the last batch."""
+        return self._latest_ms - self._earliest_ms
+
     def add(self, source: int, records: SourceRecords) -> None:
         """Let them wait."""
         self._parts[source].append(records)
         self._records += len(records)
         self._bytes += sum(map(len, filter(None, records.values)))
+        self._earliest_ms = min(self._earliest_ms, records.timestamps_ms[0])
+        self._latest_ms = max(self._latest_ms, records.timestamps_ms[-1])
         self.greatest[source] = max(self.greatest[source], greatest_event_time(records))
 
     def patience_is_over(self) -> bool:

@@ -11,6 +11,7 @@ from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Service
 from driftloop.streams.transport.batches import BatchSchema
+from driftloop.streams.transport.bundle import BUNDLES_WAITING_MOST
 from driftloop.streams.transport.consumer import BatchTransport
 from driftloop.streams.transport.exits import Exit, leave, log
 from driftloop.streams.transport.partitions import Partitions
@@ -19,9 +20,10 @@ from driftloop.streams.transport.security import broker_urls, faust_credentials
 
 FETCH_BYTES_A_PARTITION = 256 * 1024
 """A larger record is still fetched, alone. 24 partitions of 1 MB (the default) would cost 85 MB more resident."""
-BATCHES_WAITING_MOST = 8
-CHUNKS_A_POLL_MOST = 8
-"""One poll hands over what has been fetched of up to so many partitions (unpacking.py)."""
+CHUNKS_A_POLL_MOST = 24
+"""One poll hands over what has been fetched of up to so many partitions (unpacking.py, bundle.py)."""
+EVENTS_WAITING_MOST = 2 * BUNDLES_WAITING_MOST
+"""In Faust's queue: more than there can be, bundle.py bounds them."""
 
 
 class ServiceApp(faust.App):  # type: ignore[misc]
@@ -63,7 +65,7 @@ def build_app(service: Service, settings: Settings, partitions: Partitions) -> S
         consumer_max_fetch_size=FETCH_BYTES_A_PARTITION,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance_id or None,
-        stream_buffer_maxsize=BATCHES_WAITING_MOST,
+        stream_buffer_maxsize=EVENTS_WAITING_MOST,
         topic_allow_declare=False,
         topic_disable_leader=True,
         table_standby_replicas=0,
@@ -79,8 +81,9 @@ def build_app(service: Service, settings: Settings, partitions: Partitions) -> S
         # whose agent has failed.
         try:
             async for event in stream.noack().events():
-                await partitions.room_for(event.value)
-                await take(partitions, event.value)
+                async for batch in partitions.consumer.waiting.each(event.value):
+                    await partitions.room_for(batch)
+                    await take(partitions, batch)
         except Unavailable as error:  # the catalogue could not be asked: going on would refuse good records
             leave(Exit.UNAVAILABLE, str(error))
         except ConfigError as error:  # a schema registry that refuses us, or is none

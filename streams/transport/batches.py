@@ -12,6 +12,7 @@ from typing import Any, overload
 
 from driftloop.streams.fold import Headers, SourceRecords
 from faust.serializers.schemas import Schema
+from faust.types import TP
 
 
 class RecordBatch:
@@ -19,9 +20,10 @@ class RecordBatch:
 
     ``epoch``: which seek of the partition they were fetched after. ``before``: the last offset handed out before them
     in that epoch, or the offset before the position that was sought. ``lag``: offsets behind them when fetched.
+    ``more``: another batch of the same number of partition follows at once (bundle.py).
     """
 
-    __slots__ = ("before", "epoch", "lag", "offsets", "partition", "records", "topic")
+    __slots__ = ("before", "epoch", "lag", "more", "offsets", "partition", "records", "topic")
 
     def __init__(
         self, topic: str, partition: int, records: Sequence[Any], epoch: int = -1, before: int = -1, lag: int = 0
@@ -33,6 +35,12 @@ class RecordBatch:
         self.epoch = epoch
         self.before = before
         self.lag = lag
+        self.more = False
+
+    @property
+    def tp(self) -> TP:
+        """Whose records these are."""
+        return TP(self.topic, self.partition)
 
     @property
     def first(self) -> int:
@@ -67,7 +75,9 @@ class RecordBatch:
         if self.last <= offset:
             return None
         kept = self.records[bisect_right(self.offsets, offset) :]
-        return RecordBatch(self.topic, self.partition, kept, self.epoch, self.before, self.lag)
+        rest = RecordBatch(self.topic, self.partition, kept, self.epoch, self.before, self.lag)
+        rest.more = self.more
+        return rest
 
     def source_records(self) -> SourceRecords:
         """The same in columns, as a fold takes them."""
@@ -82,6 +92,7 @@ class RecordBatch:
             # Without headers the records themselves need not stay: a fold may keep the columns for a while.
             headers=_HeadersOf(records) if any(record.headers for record in records) else [()] * len(records),
             lag=self.lag,
+            more=self.more,
         )
 
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from driftloop.streams.transport.batches import RecordBatch
+from driftloop.streams.transport.bundle import Bundle, Waiting
 from driftloop.streams.transport.consumer_thread import BatchThread
 from driftloop.streams.transport.exits import log
 from driftloop.streams.transport.stepping import POLL_SECONDS
@@ -37,12 +37,13 @@ class _NoOffsets(dict[Any, Any]):
 
 
 class BatchConsumer(Consumer):  # type: ignore[misc]
-    """Delivers batches of ready partitions; asks ``app.partitions`` for everything else."""
+    """Delivers bundles of batches of ready partitions; asks ``app.partitions`` for everything else."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._read_offset = _NoOffsets()
         self._room = asyncio.Event()
+        self.waiting = Waiting(self._room.set)
         self.polls = 0
         self.partitions: Partitions = self.app.partitions
         self.partitions.attach(self)
@@ -67,16 +68,21 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
                 return {}
         fetched = await super()._getmany(active_partitions, timeout)
         current = self.partitions.is_current
-        found = {tp: [batch for batch in batches if current(batch)] for tp, batches in fetched.items()}
-        return {tp: batches for tp, batches in found.items() if batches}
+        bundle = Bundle([batch for batches in fetched.values() for batch in batches if current(batch)])
+        # Faust drops the message of a partition that was paused meanwhile; behind it the others would be lost.
+        carrier = next((batch for batch in bundle.batches if batch.tp in self._get_active_partitions()), None)
+        if carrier is None:
+            return {}
+        self.waiting.add(bundle)
+        return {carrier.tp: [bundle]}
 
-    def _to_message(self, tp: Any, record: RecordBatch) -> ConsumerMessage:
-        stamp = record.timestamp_seconds
+    def _to_message(self, tp: Any, record: Bundle) -> ConsumerMessage:
+        last = [batch for batch in record.batches if batch.tp == tp][-1]
         return ConsumerMessage(
-            record.topic,
-            record.partition,
-            record.last,
-            stamp,
+            last.topic,
+            last.partition,
+            last.last,
+            last.timestamp_seconds,
             0,
             None,
             None,
@@ -91,7 +97,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
     async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
         """Faust naps a second while every partition is paused; here whoever becomes ready ends the wait."""
         self.polls += 1
-        if self.flow_active and not self._get_active_partitions():
+        if self.flow_active and (self.waiting.full or not self._get_active_partitions()):
             self._room.clear()
             try:
                 await asyncio.wait_for(self._room.wait(), 1.0)
@@ -100,9 +106,11 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         found: tuple[Any, Any] = await super()._wait_next_records(timeout)
         return found
 
+    def on_buffer_full(self, tp: Any) -> None:
+        """What waits is counted by ``waiting``: Faust would stop one partition of many."""
+
     def on_buffer_drop(self, tp: Any) -> None:
-        super().on_buffer_drop(tp)
-        self._room.set()
+        """See ``on_buffer_full``."""
 
     # Positions: from the state, never from the group.
 
@@ -115,8 +123,8 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
 
     def resume_flow(self) -> None:
         super().resume_flow()
-        self._room.set()
         # Faust has just emptied its queues: what was delivered before this moment is gone. Fetch it again.
+        self.waiting.forget()
         self.partitions.spawn(self.partitions.seek_all())
 
     # Assignment.

@@ -10,7 +10,8 @@ import pytest
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import TimeMarker
 from driftloop.streams.fold import SourceRecords
-from driftloop.streams.observer.fold import ObserverFold
+from driftloop.streams.observer.fold import WAIT_MS_MOST, ObserverFold
+from driftloop.streams.observer.step import BACKLOG_RECORDS
 from driftloop.streams.observer.unread import Unread, greatest_event_time, joined
 
 from .world import HOUR, PARTITION, START, Marked, Observed, Predicted, Transport, World, context, prediction
@@ -127,3 +128,64 @@ def test_with_a_registry_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
         story.transport.deliver(0, 5)
         assert not fold.collect().absorbed
     assert isinstance(story.world.predictions[0], Predicted)
+
+
+class Live:
+    """One model; records come a source at a time, as late as the test says. Nothing is due meanwhile."""
+
+    def __init__(self) -> None:
+        rng = random.Random(2)
+        self.fold = ObserverFold(PARTITION, {}, context())
+        predictions = [prediction(rng, f"id{i}", START + i) for i in range(40)]
+        truths = [Observed(p.name, p.spec, p.time + 1.0, p.spec.classes[0]) for p in predictions]
+        self.logs = [[item.record() for item in log] for log in (predictions, truths)]
+        self.done = [0, 0]
+
+    def come(self, source: int, count: int, after_ms: int, more: bool = False, lag: int = 0) -> None:
+        start = self.done[source]
+        end = self.done[source] = start + count
+        some = self.logs[source][start:end]
+        keys, values = [key for key, _ in some], [value for _, value in some]
+        topic, stamps = ("t.predictions.v1", "t.ground-truth.v1")[source], [int(START * 1000) + after_ms] * count
+        found = SourceRecords(topic, PARTITION, range(start, end), keys, values, stamps, [()] * count, lag, more)
+        self.fold.absorb(found)
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        return self.fold.read_offsets
+
+
+def test_live_records_wait_until_they_span_some_time() -> None:
+    live = Live()
+    live.come(0, 5, 0)
+    live.come(1, 3, WAIT_MS_MOST - 1)
+    assert live.waiting == {"t.predictions.v1": -1, "t.ground-truth.v1": -1}
+    live.come(0, 5, WAIT_MS_MOST)
+    assert live.waiting == {}
+    live.fold.collect()  # nothing is due any more
+    live.come(0, 5, WAIT_MS_MOST + 1)
+    assert live.waiting == {"t.predictions.v1": 9}
+
+
+def test_live_records_wait_for_those_that_were_fetched_with_them() -> None:
+    live = Live()
+    live.come(0, 5, 0)
+    live.come(0, 5, 500, more=True)
+    assert live.waiting == {"t.predictions.v1": -1}
+    live.come(1, 5, 500)
+    assert live.waiting == {}
+
+
+def test_a_checkpoint_does_not_leave_live_records_of_few_models_waiting() -> None:
+    live = Live()
+    live.come(0, 5, 0, more=True)
+    changes = live.fold.collect()
+    assert (live.waiting, dict(changes.absorbed)) == ({}, {})
+    assert changes.state
+
+
+def test_a_backlog_does_not_wait_and_neither_does_what_came_before_it() -> None:
+    live = Live()
+    live.come(0, 5, 0)
+    live.come(0, 5, 1, lag=BACKLOG_RECORDS)
+    assert live.waiting == {}

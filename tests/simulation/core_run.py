@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,12 +132,21 @@ class CoreRun:
         topic = f"t.{SHORT[source]}.v1"
         fold = self.folds[partition]
         fold.absorb(SourceRecords(topic, partition, offsets, keys, values, stamps, headers, len(items) - end))
-        self.seen[partition][source].extend([self.live] * len(some))
         self.done[partition][source] = end
+        self.note_read(partition)
+
+    def note_read(self, partition: int) -> None:
+        """What is live now was live when the fold read what it has read since this was last asked."""
+        waiting = self.folds[partition].read_offsets
+        for source, seen in enumerate(self.seen[partition]):
+            log = self.world.logs[partition][source][len(seen) : self.done[partition][source]]
+            until = waiting.get(f"t.{SHORT[source]}.v1", math.inf)
+            seen.extend([self.live] * sum(offset <= until for offset, _ in log))
 
     def collect(self, partition: int) -> None:
         self.collects += 1
         changes = self.folds[partition].collect()
+        self.note_read(partition)
         for key, value in changes.state.items():
             assert not key.startswith(b"header"), "a key of the transport's"
             if value is None:
@@ -144,7 +154,7 @@ class CoreRun:
             else:
                 self.state[partition][key] = value
         self.written[partition].append(list(changes.outputs))
-        self.saved[partition] = list(self.done[partition])
+        self.saved[partition] = [len(seen) for seen in self.seen[partition]]
         rows = sum(len(rows) for model in self.folds[partition].models.values() for rows in model.stores())
         self.rows_seen_most = max(self.rows_seen_most, rows)
 

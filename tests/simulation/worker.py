@@ -19,6 +19,7 @@ from aiokafka.errors import IllegalStateError, KafkaConnectionError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from driftloop.streams.transport.batches import RecordBatch
 from driftloop.streams.transport.bring_up import Restorer
+from driftloop.streams.transport.bundle import Bundle, Waiting
 from driftloop.streams.transport.consumer import BatchConsumer
 from driftloop.streams.transport.consumer_thread import BatchThread
 from driftloop.streams.transport.exits import Exit
@@ -35,8 +36,6 @@ from .loop import Process
 
 if TYPE_CHECKING:
     from .cluster import Cluster
-
-BATCHES_WAITING_MOST = 8
 
 
 class SimulatedAiokafka:
@@ -149,8 +148,9 @@ class SimulatedConsumer:
         self.active: set[TP] = set()
         self.paused: set[TP] = set()
         self.flow_active = False
-        self.queue: list[RecordBatch] = []
+        self.queue: list[Bundle] = []
         self.news = asyncio.Event()
+        self.waiting = Waiting(self.news.set)
         partitions.attach(self)  # type: ignore[arg-type]
 
     def pause_partitions(self, tps: Any) -> None:
@@ -165,6 +165,7 @@ class SimulatedConsumer:
 
     def empty_queue(self) -> None:
         self.queue.clear()
+        self.waiting.forget()
 
     async def revoked(self) -> None:
         """The order of faust.App._on_partitions_revoked."""
@@ -208,11 +209,11 @@ class SimulatedConsumer:
         self.partitions.spawn(self.partitions.seek_all())
 
     async def fetching(self) -> None:
-        """BatchConsumer._getmany: what comes over from the thread and is still current goes into the queue."""
+        """BatchConsumer._getmany: what comes over from the thread and is current goes into the queue, as one."""
         worker = self.worker
         plan = worker.cluster.plan
         while True:
-            if len(self.queue) >= BATCHES_WAITING_MOST or not self.active or not self.flow_active:
+            if self.waiting.full or not self.active or not self.flow_active:
                 self.news.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.news.wait(), 0.5)
@@ -226,8 +227,11 @@ class SimulatedConsumer:
             await asyncio.sleep(worker.hop())
             fetched = await self.thread.fetch(active, plan.batch_most, seconds)
             await asyncio.sleep(worker.hop())
-            for batches in fetched.values():
-                self.queue += [batch for batch in batches if self.partitions.is_current(batch)]
+            current = self.partitions.is_current
+            bundle = Bundle(batch for batches in fetched.values() for batch in batches if current(batch))
+            if bundle.batches:
+                self.waiting.add(bundle)
+                self.queue.append(bundle)
             self.news.set()
 
     async def agent(self) -> None:
@@ -236,14 +240,13 @@ class SimulatedConsumer:
             if not self.queue:
                 await asyncio.sleep(0.05)
                 continue
-            batch = self.queue.pop(0)
-            self.news.set()
-            if self.worker.rng.random() < self.worker.cluster.plan.lost:
-                continue
-            await self.partitions.room_for(batch)
-            await take(self.partitions, batch)
-            if self.worker.rng.random() < 0.2:
-                await asyncio.sleep(self.worker.hop())
+            async for batch in self.waiting.each(self.queue.pop(0)):
+                if self.worker.rng.random() < self.worker.cluster.plan.lost:
+                    continue
+                await self.partitions.room_for(batch)
+                await take(self.partitions, batch)
+                if self.worker.rng.random() < 0.2:
+                    await asyncio.sleep(self.worker.hop())
 
 
 class Worker(Process):

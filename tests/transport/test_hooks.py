@@ -50,6 +50,7 @@ OVERRIDDEN: dict[type, list[str]] = {
         "_new_consumer_thread",
         "commit",
         "on_buffer_drop",
+        "on_buffer_full",
         "on_partitions_assigned",
         "on_partitions_revoked",
         "on_stop",

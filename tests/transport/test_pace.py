@@ -29,7 +29,7 @@ def answers(demand: Demand, records_per_second: float, start: float, seconds: fl
     return found
 
 
-@pytest.mark.parametrize("records_per_second", [100, 500, 5_000, 50_000])
+@pytest.mark.parametrize("records_per_second", [100, 500, 5_000, 25_000])
 def test_answers_to_dense_traffic_come_as_far_apart_as_wanted(records_per_second: int) -> None:
     demand = Demand()
     answers(demand, records_per_second, 0.0, 2.0)
@@ -62,6 +62,8 @@ def test_traffic_that_ebbs_away_waits_once() -> None:
 
 def test_a_backlog_asks_for_no_more_than_there_can_be() -> None:
     demand = Demand()
+    found = answers(demand, 100_000, 0.0, 2.0)
+    assert found[-1] - found[-2] == pytest.approx(BYTES_MOST / RECORD_BYTES / 100_000, rel=0.01)
     for i in range(1000):
         demand.answered(i * 0.001)
     assert demand.min_bytes == BYTES_MOST
