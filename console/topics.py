@@ -108,15 +108,26 @@ def delete_topics(settings: Settings) -> None:
 def read_topics(admin: AdminClient, names: Mapping[str, Shape]) -> dict[str, Shape]:
     """Those of ``names`` that exist, as they are."""
     existing = _existing(admin, names)
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in existing]
-    configs = {
-        resource.name: {entry.name: entry.value for entry in _result(future, f"read {resource.name}").values()}
-        for resource, future in (admin.describe_configs(resources) if resources else {}).items()
-    }
+    configs = _configs(admin, list(existing))
     return {
         name: Shape(len(topic.partitions), len(topic.partitions[0].replicas), configs[name])
         for name, topic in existing.items()
     }
+
+
+def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    """Of topics that exist. Another broker than the one that told so may learn of them a moment later: it is asked
+    again."""
+    found: dict[str, dict[str, str]] = {}
+    deadline = time.monotonic() + SHOWN_SECONDS_MOST
+    while left := [ConfigResource(ResourceType.TOPIC, name) for name in names if name not in found]:
+        not_yet = KafkaError.UNKNOWN_TOPIC_OR_PART if time.monotonic() < deadline else None
+        for resource, future in admin.describe_configs(left).items():
+            if (told := _result(future, f"read {resource.name}", but_not=not_yet)) is not None:
+                found[resource.name] = {entry.name: entry.value for entry in told.values()}
+        if len(found) < len(names):
+            time.sleep(0.05)
+    return found
 
 
 def _existing(admin: AdminClient, names: Mapping[str, Shape]) -> dict[str, Any]:
