@@ -71,7 +71,12 @@ class Watch:
         s = row.scenario
         self.row = row
         self.stream = Stream(s, row.traffic_per_hour, row.seeds, row.seed)
-        settings = Settings(s.histograms, row.budget_days * DAY_SECONDS, s.hours * HOUR_SECONDS, s.calendar)
+        settings = Settings(
+            s.histograms,
+            budget_seconds=row.budget_days * DAY_SECONDS,
+            pane_seconds=s.hours * HOUR_SECONDS,
+            calendar=s.calendar,
+        )
         self.plan = core.Plan(settings, s.hours)
         self.first = self.plan.clock.period(START)
         reference = self.stream.counts(self.stream.stretch(0, row.reference_weeks * WEEK_HOURS))

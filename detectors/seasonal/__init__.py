@@ -38,7 +38,9 @@ from driftloop.detectors.seasonal.state import (
     baseline_from_bytes,
     baseline_to_bytes,
     from_bytes,
+    from_records,
     to_bytes,
+    to_records,
 )
 
 BOUND = (
@@ -61,9 +63,11 @@ __all__ = [
     "baseline_to_bytes",
     "fit",
     "from_bytes",
+    "from_records",
     "local",
     "start",
     "step",
     "to_bytes",
+    "to_records",
     "utc",
 ]

@@ -38,7 +38,7 @@ class Plan:
 
     @cached_property
     def clock(self) -> Clock:
-        return Clock(self.hours, self.settings.budget_seconds)
+        return Clock(self.hours, self.settings.budget_seconds, self.settings.offset_seconds)
 
     @cached_property
     def channels(self) -> Channels:

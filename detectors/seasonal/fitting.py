@@ -26,6 +26,8 @@ ODD = 2.5
 """Times the median day: the 2.5 of the recipe, where holidays of .4 sd read 4 to 30."""
 SURE_DAYS = 20
 """Days' worth of the whole day's inflation in that of an hour."""
+NEVER_SEEN = 1e12
+"""Inflation of a channel that the reference has no value of: nothing can be said against it."""
 NO_SHAPE = 1e-12
 """Variance between slots that is rounding."""
 NEIGHBOURS = 5
@@ -229,7 +231,8 @@ def _inflation(found: History, wander: noise.Wander, left: Residuals) -> Doubles
     if a_day > NEIGHBOURS:
         z2 = np.mean([np.roll(z2, j - NEIGHBOURS // 2, 0) for j in range(NEIGHBOURS)], axis=0)
     found_ = (z2 + SURE_DAYS * np.maximum(1.0, whole)) / (t / a_day + SURE_DAYS)
-    return np.asarray(np.maximum(1.0, found_) * (1 + np.sqrt(2 / t)))
+    known = np.isfinite(left.s2).any(0)
+    return np.where(known, np.maximum(1.0, found_) * (1 + np.sqrt(2 / t)), NEVER_SEEN)
 
 
 def _by_place(found: History, values: Doubles, some: NDArray[np.bool_]) -> Doubles:

@@ -51,7 +51,7 @@ def history_of(settings: Settings, panes: Sequence[Pane]) -> History | Unknown:
     if wrong:
         raise ValueError(f"panes have {wrong} counts, {bins_of(settings.histograms)} are needed")
     for hours in settings.periods_hours:
-        clock = Clock(hours, settings.budget_seconds)
+        clock = Clock(hours, settings.budget_seconds, settings.offset_seconds)
         found = _series(settings, clock, panes)
         rows = found.counts[:, : settings.histograms[0].bins].sum(1)
         if (typical := float(np.median(rows[rows > 0]))) >= ROWS_LEAST:

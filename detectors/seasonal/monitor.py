@@ -18,7 +18,6 @@ import numpy as np
 from driftloop.detectors.packing import Doubles
 from driftloop.detectors.seasonal import core, telling
 from driftloop.detectors.seasonal.baseline import Baseline
-from driftloop.detectors.seasonal.calendar import HOUR_SECONDS
 from driftloop.detectors.seasonal.core import Plan
 from driftloop.detectors.seasonal.history import Pane
 from driftloop.detectors.seasonal.incidents import CHANGES, OPEN
@@ -82,8 +81,7 @@ def step(monitor: Monitor, state: State, pane: Pane) -> tuple[State, Judgement]:
     if state.period >= 0 and period > state.period:
         state, outcome = _close(monitor, state)
     state = state._replace(gathering=state.gathering + counts, period=period)
-    end = (period + 1) * clock.hours * HOUR_SECONDS
-    if pane.start + monitor.watched.pane_seconds >= end:
+    if pane.start + monitor.watched.pane_seconds >= clock.start_of(period + 1):
         state, outcome = _close(monitor, state)
     return state, _told(monitor, state.live, outcome)
 

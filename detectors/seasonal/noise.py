@@ -53,7 +53,8 @@ def follow(wander: Wander, state: Filter, residual: Doubles, s2: Doubles, some: 
 
 def fit_noise(residual: Doubles, s2: Doubles) -> Wander:
     """(ρ, a) of each channel from residuals [T, G] with sampling variance ``s2``; inf there: no rows."""
-    middle = np.array([np.median(column[np.isfinite(column)]) for column in s2.T])
+    known = np.isfinite(s2)
+    middle = np.array([np.median(s[some]) if some.any() else 1.0 for s, some in zip(s2.T, known.T, strict=True)])
     rho = np.concatenate([[0.0], np.repeat(RHO, len(RATIO))])[:, None] + 0 * middle
     a = np.concatenate([[0.0], np.tile(RATIO, len(RHO))])[:, None] * middle
     best = (_likelihood(residual, s2, rho, a) + np.where(a > 0, EVIDENT, 0.0)).argmin(0)

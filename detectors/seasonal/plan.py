@@ -7,6 +7,7 @@ whatever their length.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,12 +34,14 @@ class Histogram(NamedTuple):
 class Settings:
     """``pane_seconds``: length of the panes that come. ``budget_seconds``: event time per allowed false incident.
 
-    ``floor``: a shift of so many sd (of a share: Cohen's h) belongs to "all is well".
+    ``offset_seconds`` aligns panes and periods. ``floor``: a shift of so many sd (of a share: Cohen's h) belongs to
+    "all is well".
     """
 
     histograms: tuple[Histogram, ...]
     budget_seconds: float = 7 * DAY_SECONDS
     pane_seconds: float = HOUR_SECONDS
+    offset_seconds: float = 0.0
     calendar: Calendar = utc
     floor: float = 0.02
 
@@ -66,10 +69,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Clock:
-    """How time passes in periods of ``hours``."""
+    """How time passes in periods of ``hours``: period k starts at offset + k * hours since the epoch."""
 
     hours: int
     budget_seconds: float
+    offset_seconds: float = 0.0
 
     @cached_property
     def a_day(self) -> int:
@@ -90,10 +94,14 @@ class Clock:
 
     def period(self, time: float) -> int:
         """Number of the period since the epoch."""
-        return int(time // (self.hours * HOUR_SECONDS))
+        return math.floor((time - self.offset_seconds) / (self.hours * HOUR_SECONDS))
+
+    def start_of(self, period: int) -> float:
+        """Seconds since the epoch."""
+        return self.offset_seconds + period * self.hours * HOUR_SECONDS
 
     def slot(self, calendar: Calendar, period: int) -> Place:
-        hour, weekday = calendar(period * self.hours * HOUR_SECONDS)
+        hour, weekday = calendar(self.start_of(period))
         return Place(hour // self.hours, weekday, weekday * self.a_day + hour // self.hours)
 
 

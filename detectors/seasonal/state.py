@@ -1,12 +1,13 @@
 """Baseline and state as bytes and back: the same state, the same bytes; a cut anywhere changes nothing.
 
-A structure is its arrays in the order of its fields: a record within a record in place, a tuple of slots as one array
-with the slots first. Only the shapes travel, so a layout is a version (``packing``).
+``to_bytes`` is one value. ``to_records`` is the same state in many, by what a period changes: of 120 channels on
+hours three records, 24 kB of 295, one alone while the evidence is high. So a state log need not write all of it at
+every checkpoint, and no record outgrows a topic (1,200 channels: 2.9 MB in all, 167 kB the largest).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,25 +36,61 @@ class State(NamedTuple):
 
 
 def to_bytes(state: State) -> bytes:
-    """35 kB for 20 features on hours with a daily season, most of it the means by hour of week."""
-    return pack(VERSION, *_arrays(state))
+    """295 kB for 120 channels on hours."""
+    return pack(VERSION, *_now(state), np.array(_of_day(state.live)), np.stack(state.live.season.week))
 
 
 def from_bytes(data: bytes) -> State:
     """ValueError: cut, or of another version."""
-    found = iter(unpack(data, VERSION))
+    *now, of_day, week = unpack(data, VERSION)
+    return _state(now, of_day, week)
+
+
+def to_records(state: State) -> dict[str, bytes]:
+    """``now``, and a record for each place in the day and in the week."""
+    found = {"now": pack(VERSION, *_now(state))}
+    found |= {f"day/{i:02}": pack(VERSION, np.stack(one)) for i, one in enumerate(_of_day(state.live))}
+    return found | {f"week/{i:03}": pack(VERSION, one) for i, one in enumerate(state.live.season.week)}
+
+
+def from_records(records: Mapping[str, bytes]) -> State:
+    """ValueError: one is cut, or of another version; KeyError: one is missing."""
+    names = sorted(records)
+    of_day = [unpack(records[name], VERSION)[0] for name in names if name.startswith("day/")]
+    week = [unpack(records[name], VERSION)[0] for name in names if name.startswith("week/")]
+    return _state(unpack(records["now"], VERSION), np.stack(of_day), np.stack(week))
+
+
+def _now(state: State) -> list[Any]:
+    """What every period changes."""
+    season, level, filtered, r, keeper, incidents, hot, recent, period = state.live
+    slow = (season.all, season.spread[-1], season.weeks, level.b, level.anchor, level.times, level.told)
+    return [*slow, *filtered, r, *keeper, *incidents, hot, recent, period, *state[1:]]
+
+
+def _of_day(live: Live) -> list[tuple[Doubles, ...]]:
+    """By place in the day: mean, spread, provisional offset, its weight, what was measured."""
+    season, level = live.season, live.level
+    columns = (season.day, season.spread[:-1], level.offset, level.weight, level.measured)
+    return list(zip(*columns, strict=True))
+
+
+def _state(now: Sequence[Doubles], of_day: Doubles, week: Doubles) -> State:
+    mean, spread, offset, weight, measured = (tuple(column) for column in np.moveaxis(of_day, 1, 0).copy())
+    whole, of_all, weeks, b, anchor, times, told, x, p, r, c, k, *rest = now
+    state, judged, opened, alarmed, hot, recent, period, gathering, gathered, late = rest
     live = Live(
-        _season(found),
-        _level(found),
-        Filter(*_take(found, 2)),
-        next(found),
-        Keeper(*_take(found, 2)),
-        Incidents(_ints(found), _ints(found), _ints(found), _ints(found)),
-        next(found).astype(np.bool_),
-        next(found),
-        int(next(found)),
+        Season(whole, mean, tuple(week), (*spread, of_all), weeks),
+        Level(b, anchor, offset, weight, measured, times, _ints(told)),
+        Filter(x, p),
+        r,
+        Keeper(c, k),
+        Incidents(_ints(state), _ints(judged), _ints(opened), _ints(alarmed)),
+        hot.astype(np.bool_),
+        recent,
+        int(period),
     )
-    return State(live, _ints(found), int(next(found)), int(next(found)))
+    return State(live, _ints(gathering), int(gathered), int(late))
 
 
 def baseline_to_bytes(baseline: Baseline) -> bytes:
@@ -89,11 +126,6 @@ def _season(found: Iterator[Doubles]) -> Season:
     return Season(next(found), _slots(found), _slots(found), _slots(found), next(found))
 
 
-def _level(found: Iterator[Doubles]) -> Level:
-    b, anchor = _take(found, 2)
-    return Level(b, anchor, _slots(found), _slots(found), _slots(found), next(found), _ints(found))
-
-
 def _slots(found: Iterator[Doubles]) -> tuple[Doubles, ...]:
     return tuple(next(found))
 
@@ -102,5 +134,5 @@ def _take(found: Iterator[Doubles], arrays: int) -> list[Doubles]:
     return [next(found) for _ in range(arrays)]
 
 
-def _ints(found: Iterator[Doubles]) -> NDArray[np.int64]:
-    return next(found).astype(np.int64)
+def _ints(array: Doubles) -> NDArray[np.int64]:
+    return array.astype(np.int64)

@@ -20,14 +20,17 @@ from driftloop.detectors.seasonal import (
     core,
     fit,
     from_bytes,
+    from_records,
     local,
     start,
     step,
     to_bytes,
+    to_records,
 )
 from driftloop.detectors.seasonal.baseline import side_by_side
+from driftloop.detectors.seasonal.plan import Clock
 
-from .streams import HOUR, layout, panes
+from .streams import HOUR, MONDAY, layout, panes
 
 WEEK = 168
 REFERENCE = 3 * WEEK
@@ -125,6 +128,17 @@ def test_a_state_cut_anywhere_goes_on_bit_for_bit(every: int) -> None:
     assert cut == told
     assert to_bytes(state) == to_bytes(whole)
     assert "reanchored" in changes(told)
+
+
+def test_a_period_changes_three_records_of_the_state_and_they_are_all_of_it() -> None:
+    monitor = learned()
+    first, second = panes(2, first=REFERENCE)
+    before, _ = step(monitor, start(monitor), first)
+    after, _ = step(monitor, before, second)
+    old, new = to_records(before), to_records(after)
+    assert {name for name in new if new[name] != old[name]} == {"now", "day/01", "week/001"}
+    assert to_bytes(from_records(new)) == to_bytes(after)
+    assert sum(map(len, new.values())) > 10 * len(new["now"])
 
 
 def test_a_step_leaves_the_state_before_it_as_it_was() -> None:
@@ -323,3 +337,46 @@ def test_counts_of_another_layout_are_refused() -> None:
     monitor = learned()
     with pytest.raises(ValueError, match="78 counts of at least 0 are needed"):
         step(monitor, start(monitor), Pane(0.0, np.zeros(5, np.int64)))
+
+
+def test_a_feature_without_values_a_constant_one_and_an_empty_category_blind_nobody() -> None:
+    """Values where there were none, another constant, a shift beside them: each is found; quiet is quiet."""
+
+    def odd(stream: list[Pane], empty: bool = True, constant: int = 3) -> list[Pane]:
+        found = []
+        for pane in stream:
+            counts = pane.counts.copy()
+            n = counts[:17].sum()
+            if empty:
+                counts[:17] = [0] * 16 + [n]
+            counts[17:34] = 0
+            counts[17 + constant] = n
+            found.append(Pane(pane.start, counts))
+        return found
+
+    settings = Settings(layout())
+    baseline = fit(settings, odd(list(panes(2 * WEEK))))
+    assert isinstance(baseline, Baseline)
+    monitor = Monitor(settings, baseline)
+    state, told = run(monitor, odd(list(panes(WEEK, first=2 * WEEK))))
+    assert changes(told) == []
+    after = 3 * WEEK
+    for stream, feature in (
+        (odd(list(panes(12, first=after)), empty=False), 0),
+        (odd(list(panes(12, first=after)), constant=4), 1),
+        (odd(list(panes(12, first=after, shift=0.4, shifted=2))), 2),
+    ):
+        _, told = run(monitor, stream, state)
+        assert changes(told)[0] == "opened"
+        opened = next(judgement for judgement in told if judgement.change)
+        assert int(np.argmax(opened.parts)) == feature
+        assert all(np.isfinite(shift.size) for shift in opened.shifts)
+
+
+def test_days_that_begin_at_five_are_days_of_the_calendar_that_holds_their_start() -> None:
+    """Panes of a day from 05:00 UTC, in New York: midnight; the holiday is the one of its date."""
+    clock = Clock(24, 604_800.0, 5 * HOUR)
+    new_york = local("America/New_York", frozenset({"2024-01-03"}))
+    periods = [clock.period(MONDAY + 5 * HOUR + 86_400.0 * day) for day in range(4)]
+    assert [clock.slot(new_york, period).weekday for period in periods] == [0, 1, 6, 3]
+    assert [clock.start_of(period) for period in periods] == [MONDAY + 5 * HOUR + 86_400.0 * day for day in range(4)]
