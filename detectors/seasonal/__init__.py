@@ -22,7 +22,7 @@ telling, state. What it finds and what it cannot see, as measured: docs/budget.m
 False
 >>> state, told = step(monitor, state, pane(337, shift=0.5))
 >>> told.change, str(told.shifts[0])
-('opened', 'mean of amount +0.02 sd')
+('opened', 'mean of amount +0.22 sd')
 """
 
 from __future__ import annotations

@@ -71,13 +71,14 @@ class Live(NamedTuple):
 
 class Outcome(NamedTuple):
     """[M]: ``evidence``, ``threshold``, ``change`` (incidents.CHANGES), ``slow``. ``parts`` [M, F]: of the
-    evidence."""
+    evidence. ``d`` [M, G]: deviations of the period; where there was none, of the last hours."""
 
     evidence: Doubles
     threshold: Doubles
     change: NDArray[np.int64]
     slow: NDArray[np.bool_]
     parts: Doubles
+    d: Doubles
 
 
 def begin(plan: Plan, baseline: Baseline) -> Live:
@@ -154,7 +155,7 @@ def _decide(plan: Plan, live: Live, place: Place, seen: Seen, judged: NDArray[np
     total = parts.sum(1)
     most = keeper.threshold(live.keeper, plan.clock.budget)
     alarm = (total >= most) & judged
-    outcome = Outcome(total, most, np.zeros(len(total), np.int64), np.zeros_like(alarm), parts)
+    outcome = Outcome(total, most, np.zeros(len(total), np.int64), np.zeros_like(alarm), parts, seen.d)
     if not alarm.any() and not live.incidents.state.any():  # most periods, by far
         return live._replace(incidents=incidents.pass_quietly(live.incidents, judged)), outcome
     levels = _measure_end(plan, live, place, seen)
@@ -204,4 +205,4 @@ def standing(plan: Plan, live: Live) -> Outcome:
     parts = evidence.by_feature(plan.channels, evidence.by_channel(live.r))
     threshold = keeper.threshold(live.keeper, plan.clock.budget)
     none = np.zeros(len(parts), np.int64)
-    return Outcome(parts.sum(1), threshold, none, none.astype(np.bool_), parts)
+    return Outcome(parts.sum(1), threshold, none, none.astype(np.bool_), parts, live.recent)

@@ -103,7 +103,7 @@ def _told(monitor: Monitor, live: core.Live, outcome: core.Outcome | None) -> Ju
     alarmed = bool(outcome.evidence[0] >= outcome.threshold[0]) and change != ""
     with np.errstate(divide="ignore"):
         parts = tuple(np.log(outcome.parts[0]).tolist())
-    shifts = telling.shifts(plan, monitor.baseline, live)
+    shifts = telling.shifts(plan, monitor.baseline, outcome.d[0] if alarmed else live.recent[0])
     blind_below = telling.blind_to(plan, monitor.information, live)
     said = telling.sentence(
         shifts[int(np.argmax(parts))],

@@ -25,7 +25,8 @@ DAY_HOURS = 24
 
 
 class Shift(NamedTuple):
-    """``size`` in ``unit``: sd of the reference, or Cohen's h of a share; a mean of the last twelve hours."""
+    """``size`` in ``unit``: sd of the reference, or Cohen's h of a share; a mean of the last twelve hours, but of the
+    period alone where it alarms: the hours before a change would make it look small."""
 
     feature: str
     channel: str
@@ -36,11 +37,11 @@ class Shift(NamedTuple):
         return f"{self.channel} of {self.feature} {self.size:+.2f} {self.unit}"
 
 
-def shifts(plan: Plan, baseline: Baseline, live: Live) -> tuple[Shift, ...]:
-    """Of each feature the channel that stands out most from its own noise."""
+def shifts(plan: Plan, baseline: Baseline, deviation: Doubles) -> tuple[Shift, ...]:
+    """Of each feature the channel that stands out most from its own noise. ``deviation`` [G]."""
     channels = plan.channels
     noise = np.sqrt(baseline.wander.a[0] + baseline.own_error.mean(0)[0])
-    size, out = live.recent[0] * channels.shift_unit, np.abs(live.recent[0]) / np.maximum(noise, 1e-12)
+    size, out = deviation * channels.shift_unit, np.abs(deviation) / np.maximum(noise, 1e-12)
     first = [*channels.channel_first, len(out)]
     return tuple(_shift(plan, a + int(np.argmax(out[a:b])), size) for a, b in pairwise(first))
 
@@ -77,7 +78,7 @@ def sentence(shift: Shift, change: str, creeping: Shift | None, weeks: float, bl
     """What there is to say, in a sentence or two; empty: nothing. ``shift``: of the strongest feature,
     ``creeping``: what has crept, ``blind_below``: sd, 0 where the stream is calm enough for its budget."""
     said = {
-        "opened": [f"drift: {shift}, mean of 12 hours against the same hours of the reference"],
+        "opened": [f"drift: {shift} against the same hours of the reference"],
         "updated": [f"drift goes on: {shift}"],
         "resolved": ["the drift has gone by itself: a day without an alarm"],
         "reanchored": ["the drift has lasted: what the last two days looked like is the new normal, provisionally"],

@@ -69,6 +69,7 @@ def test_quiet_weeks_stay_quiet_and_a_fifth_of_an_sd_is_found_within_a_day_and_n
     assert int(np.argmax(found.parts)) == 2
     assert found.shifts[2].feature == "n2"
     assert found.shifts[2].channel == "mean"
+    assert found.shifts[2].size == pytest.approx(0.2, abs=0.1), "not watered down by the quiet hours before"
     assert found.said.startswith("drift: mean of n2 +0.")
 
 
