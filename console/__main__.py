@@ -188,7 +188,7 @@ def retrain(
     as_of: Annotated[
         datetime | None, typer.Option(help="Use labels known until then (UTC); default: all known now.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Also during an outage of the data.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also during an outage or a data quality incident.")] = False,
 ) -> None:
     """Order a training run; the retrainer records the order and what became of it in the decisions topic."""
     from driftloop.console.retrain import order_retrain

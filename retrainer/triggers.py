@@ -2,7 +2,8 @@
 
 Triggers, first that holds: an open incident that no run has answered; label volume, ``labelled`` at least
 ``label_growth`` times what was known at the last fit (notes/flights.md: growth by 1.35 beat a monthly calendar with
-fewer runs). Guards, first that holds: no data to judge by, too few labels, too few new ones, cooldown, runs per day.
+fewer runs). Guards, first that holds: no data to judge by, or data known to be broken, too few labels, too few new
+ones, cooldown, runs per day.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from driftloop.retrainer.state import DAY_SECONDS, ModelState
 from driftloop.schemas.events import WindowMeasured
 from driftloop.schemas.specification import RetrainPolicy
 
+QUARANTINE = "a data quality incident is open"
 OUTAGE_WORDS = ("no data", "outage", "lag")
 """In the reason of an UNKNOWN window: data did not come, or we are behind."""
 
@@ -52,6 +54,7 @@ def inputs_of(state: ModelState, window: WindowMeasured) -> dict[str, float]:
         "labels_at_fit": state.labels_at_fit,
         "predictions": float(window.predictions),
         "open_incidents": float(len(window.open_incidents)),
+        "quality_incidents": float(len(window.quality_incidents)),
         "runs_within_a_day": float(sum(t > window.as_of - DAY_SECONDS for t in state.runs_at)),
     }
     if math.isfinite(state.last_run_at):
@@ -103,11 +106,14 @@ def find_obstacle(
 
 
 def outage_of(window: WindowMeasured) -> str:
-    """Why this window cannot be judged for lack of data; empty where it can. A model is never fed by an outage.
+    """Why nothing may be learned as of this window; empty where it may. A model is never fed by an outage, nor from a
+    pipeline that is known to be broken: quarantine, until the incident is resolved.
 
     UNKNOWN for want of a reference, or in a thin window, is none: there is data to train on.
     """
     reason = window.status_reason
+    if window.quality_incidents:
+        return f"{QUARANTINE}: {', '.join(sorted(window.quality_incidents))}"
     if window.status != "UNKNOWN" or (window.predictions and not any(word in reason for word in OUTAGE_WORDS)):
         return ""
     return f"the window is UNKNOWN: {reason or 'no data'}"

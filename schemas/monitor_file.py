@@ -23,17 +23,20 @@ budget = "1 per week"
 mode = "automatic"
 trainer = "loans.training:train"
 
-Other tasks than binary, and values of outcomes: monitor_task.py.
+Other tasks than binary, and values of outcomes: monitor_task.py. Data quality: quality_file.py.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal, cast
 
 from driftloop.schemas.monitor_task import check_retraining, read_quantiles, read_scales, read_task, read_value_most
+from driftloop.schemas.quality import LEARNED, QualityRules, with_range
+from driftloop.schemas.quality_file import read_quality
 from driftloop.schemas.segments_file import compile_segments
 from driftloop.schemas.specification import Feature, MonitorSpecification, RetrainPolicy
 from driftloop.schemas.toml_reader import Table, read_toml
@@ -63,21 +66,28 @@ def compile_monitor(text: str, place: str) -> MonitorSpecification:
     retrain = _retrain(root.table("retrain", '[retrain]\n              mode = "observe"'))
     check_retraining(root, task, retrain.mode, retrain.trainer)
     scales, value_most = read_scales(root, task), read_value_most(root)
-    quantiles = read_quantiles(root)
+    quantiles, quality = read_quantiles(root), read_quality(root, features)
     root.done()
     return MonitorSpecification(
         model,
         task,
         classes,
-        features,
+        _with_ranges(features, quality),
         retrain=retrain,
         segments=segments,
         scales=scales,
         value_most=value_most,
         quantiles=quantiles,
+        quality=quality,
         **time,
         **alarms,
     )
+
+
+def _with_ranges(features: tuple[Feature, ...], quality: QualityRules | None) -> tuple[Feature, ...]:
+    """Edges that the file has told, with the limits of ranges among them; others are learned, and get them then."""
+    rules = quality or LEARNED
+    return tuple(f if f.edges is None else replace(f, edges=with_range(f.edges, rules.of(f.name))) for f in features)
 
 
 def _features(table: Table) -> tuple[Feature, ...]:

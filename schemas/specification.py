@@ -20,6 +20,7 @@ from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.coder import Coder
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.outcome import Scales, Task, label_code, score_fields
+from driftloop.schemas.quality import LEARNED, QualityRules, with_range
 from driftloop.schemas.segments import Combination, Segmentation
 from numpy.typing import NDArray
 
@@ -28,7 +29,7 @@ DAY_SECONDS = 86_400.0
 _SCALES_EDGES = ("prediction_edges", "label_edges")
 CATEGORIES_MOST = 64
 """A reference keeps the most frequent ones; the rest is "other"."""
-_SILENT_WHEN_DEFAULT = ("segments", "scales", "value_most", "width", "basis", "quantiles")
+_SILENT_WHEN_DEFAULT = ("segments", "scales", "value_most", "width", "basis", "quantiles", "quality")
 """Fields that came after the first release. They stand in the JSON only where they say something, so that a
 specification that does not use them keeps its name."""
 
@@ -89,7 +90,7 @@ class MonitorSpecification:
     window is a whole number of panes. ``budget_seconds``: event time per allowed false alarm.
     ``task`` and ``classes`` (none of a regression) say what scores and labels are: outcome.py. ``scales``: of a
     regression. ``value_most``: the largest value of an outcome that is summed as it is; None: values are not summed.
-    ``quantiles``: whose losses a regression is told; none: the judge's choice.
+    ``quantiles``: whose losses a regression is told; none: the judge's choice. ``quality``: None: all is learned.
     """
 
     model: str
@@ -113,6 +114,7 @@ class MonitorSpecification:
     scales: Scales | None = None
     value_most: float | None = None
     quantiles: tuple[float, ...] = ()
+    quality: QualityRules | None = None
 
     @cached_property
     def spec(self) -> str:
@@ -180,7 +182,8 @@ class MonitorSpecification:
         for f in self.features:
             if f.kind != "categorical" and f.name in edges:
                 basis = (bases or {}).get(f.name, f.basis)
-                found.append(replace(f, edges=tuple(float(e) for e in edges[f.name]), basis=basis))
+                limits = with_range(map(float, edges[f.name]), (self.quality or LEARNED).of(f.name))
+                found.append(replace(f, edges=limits, basis=basis))
             elif f.kind == "categorical" and f.name in categories:
                 found.append(replace(f, categories=tuple(categories[f.name])))
             else:
@@ -217,6 +220,7 @@ class MonitorSpecification:
                     "segments": tuple(_segmentation(s) for s in found.get("segments", ())),
                     "scales": None if scales is None else _scales(scales),
                     "quantiles": tuple(found.get("quantiles", ())),
+                    "quality": QualityRules.from_json(found["quality"]) if "quality" in found else None,
                 }
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -4,6 +4,7 @@
         ledger.py         panes that count, windows.py, sums.py (exact), totals.py, delays.py, forecasts.py
         champion.py       who serves
         performance.py    the loss test (detectors/e_detector.py) and incidents.py
+        quality_watch.py  data quality (quality.py, quality_history.py), incidents of its own
         feature_watch.py  the feature test (detectors/window_csr.py) over features.py
         measured.py       one window in figures: tasks.py says which (metrics.py, confusion.py, ranking.py,
                           calibration.py, numbers.py, value.py; intervals.py), segmented.py and fairness.py by segment
@@ -18,6 +19,7 @@
 ``labels``       at the end + horizon: final; once more for each later correction. ``revision`` counts emissions.
 
 Role history counts for totals and the delay curve, and is never told. On the drift topic: ``DriftDetected`` for each
-alarm (of features: one for each that reached the threshold alone, at least the strongest), ``IncidentChanged`` for
-performance. The budget is split between the two tests: each may alarm once in two budgets (``features.FAMILIES``).
+alarm (of features: one for each that reached the threshold alone, at least the strongest; of quality: one for each
+rule that was not broken in the window before), ``IncidentChanged`` for performance and data quality. The budget is
+split between the two tests: each may alarm once in two budgets (``features.FAMILIES``); quality takes nothing of it.
 """

@@ -1,4 +1,6 @@
-"""A performance incident: opened when the loss test alarms above the effect floor, resolved when the loss is back.
+"""An incident: opened when the loss test alarms above the effect floor, resolved when the loss is back.
+
+One of data quality (quality_watch.py) has the same life: every broken rule is an alarm, a window without one quiet.
 
     (calm, alarm)    -> open   opened          (open, alarm)    -> open  updated
     (calm, slight)   -> calm   -               (open, slight)   -> open  -
@@ -18,6 +20,7 @@ from dataclasses import dataclass, replace
 from driftloop.schemas.events import DriftDetected
 from driftloop.schemas.headers import event_id, rfc3339
 
+PERFORMANCE = "performance"
 CALM, OPEN = "calm", "open"
 ALARM, SLIGHT, QUIET, REPLACED = "alarm", "slight", "quiet", "replaced"
 TRANSITIONS: dict[tuple[str, str], tuple[str, str]] = {
@@ -62,9 +65,13 @@ def happen(incident: Incident, what: str) -> tuple[str, str]:
 
 
 def alarm(
-    incident: Incident, found: DriftDetected, known: tuple[DriftDetected, ...], tell_every_seconds: float
+    incident: Incident,
+    found: DriftDetected,
+    known: tuple[DriftDetected, ...],
+    tell_every_seconds: float,
+    kind: str = PERFORMANCE,
 ) -> tuple[Incident, str]:
-    """The loss test has alarmed; ``known``: recent alarms of features, the evidence beside it.
+    """The loss test has alarmed, or a rule is broken; ``known``: recent alarms of features, the evidence beside it.
 
     An open incident is told again at most every ``tell_every_seconds`` of event time.
     """
@@ -72,7 +79,8 @@ def alarm(
     if state == CALM:
         return incident, change
     if change == "opened":
-        identity = event_id("incident", found.model, found.version, found.spec, found.as_of)
+        own = () if kind == PERFORMANCE else (kind,)
+        identity = event_id("incident", found.model, found.version, found.spec, found.as_of, *own)
         incident = Incident(OPEN, identity, found.version, found.window_start, found.as_of)
     elif change == "updated" and found.as_of < incident.told_at + tell_every_seconds:
         change = ""

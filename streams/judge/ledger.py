@@ -17,7 +17,7 @@ from driftloop.schemas.events import OffsetRange, Pane
 from driftloop.streams.judge import windows
 from driftloop.streams.judge.champion import natural
 from driftloop.streams.judge.editions import Editions
-from driftloop.streams.judge.forecasts import Delays, Forecast
+from driftloop.streams.judge.forecasts import Delays
 from driftloop.streams.judge.state import Group, Records, Store, key, pane_key
 from driftloop.streams.judge.sums import PaneSums, ranges
 from driftloop.streams.judge.totals import Totals
@@ -130,11 +130,7 @@ class Ledger:
     def told(self, window: Window, model: str) -> None:
         """The window has been told under its revision; the next has the next."""
         window.revision += 1
-        forecasts = [[k, *made] for k, made in sorted(window.forecasts.items())]
-        self.store.put_json(
-            key("window", model, *window.group, window.start),
-            {"revision": window.revision} | ({"forecasts": forecasts} if forecasts else {}),
-        )
+        self.store.put_json(key("window", model, *window.group, window.start), window.notes())
 
     def empty_window(self, group: Group, start: float, model: str) -> Window:
         """The window of a group that has no pane in it."""
@@ -164,9 +160,8 @@ class Ledger:
         self.totals = Totals.from_json(found["totals"])
         self.delays = Delays.from_json(found["curve"], found.get("delays", {}))
         for _, (*group, start), value in records.get("window", []):
-            whose, told = Group(*group), json.loads(value)
-            forecasts = {k: Forecast(*made) for k, *made in told.get("forecasts", ())}
-            self.windows[whose, start] = Window(whose, start, revision=told["revision"], forecasts=forecasts)
+            whose = Group(*group)
+            self.windows[whose, start] = Window.noted(whose, start, json.loads(value))
         for name, _, value in records.get("pane", []):
             self._restore_pane(name, value)
 

@@ -29,6 +29,7 @@ class Moment:
     evidence: tuple[float, ...] = ()
     alarm: tuple[bool, str] | None = None
     open_incidents: tuple[str, ...] = ()
+    quality_incidents: tuple[str, ...] = ()
     totals: dict[str, int] | None = None
     partitions_idle: tuple[int, ...] = ()
 
@@ -87,6 +88,8 @@ def measure(
         segments=segmented.measure(specification, edition.segment_layout, edition.segments, window.segments),
         segments_omitted=segmented.omitted(specification),
         fairness=fairness.measure(specification, edition.segment_layout, window.segments),
+        quality=window.quality,
+        quality_incidents=moment.quality_incidents,
     )
 
 

@@ -29,6 +29,7 @@ from driftloop.streams.judge.feature_watch import FeatureWatch
 from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
 from driftloop.streams.judge.measured import Moment, measure
 from driftloop.streams.judge.performance import MaturedPane, Performance
+from driftloop.streams.judge.quality_watch import Judged, QualityWatch
 from driftloop.streams.judge.reference import Lookup, Reference
 from driftloop.streams.judge.state import Group, Records, Store, key, pane_key
 from driftloop.streams.judge.sums import COUNTERS, FEATURES, LABELS, PAIRED, PaneSums, total
@@ -82,6 +83,7 @@ class ModelJudge:
         self.clock = Clock()
         self.performance = Performance()
         self.features = FeatureWatch()
+        self.quality = QualityWatch()
         self.alarms: tuple[DriftDetected, ...] = ()
         self.reference_name = ""
         self.misplaced_told = False
@@ -194,7 +196,8 @@ class ModelJudge:
             as_of=now,
             offsets_since=lambda since: self.ledger.offsets(group, since, start),
         )
-        told = self.performance.mature(specification, reference, pane, self._recent(specification, now))
+        known = (*self._recent(specification, now), *self.quality.incident.evidence)
+        told = self.performance.mature(specification, reference, pane, known)
         self._note(specification, (event for event in told if isinstance(event, DriftDetected)), now)
         yield from told
 
@@ -205,12 +208,13 @@ class ModelJudge:
             edition = self.editions[champion.spec]
             end = self.clock.next_end
             for start in sorted({w.start for c, w in closing if c == FEATURES_CLOSING and w.group.role == CHAMPION}):
-                yield from self._close_features(edition, champion, reference, start)
+                yield from self._close_inputs(edition, champion, reference, start)
             if end is not None and end <= now:
                 start = end - edition.specification.window_seconds
                 if not any(w.group.role == CHAMPION for c, w in closing if c == FEATURES_CLOSING):
                     group = Group(champion.version, CHAMPION, champion.spec)
                     closing.append((FEATURES_CLOSING, self.ledger.empty_window(group, start, self.model)))
+                    yield from self._close_inputs(edition, champion, reference, start)
                     self._tick(empty=True, edition=edition)
                 else:
                     self._tick(empty=False, edition=edition)
@@ -226,18 +230,28 @@ class ModelJudge:
         if count >= EMPTY_WINDOWS_MOST:
             self.clock = Clock()
 
-    def _close_features(
+    def _close_inputs(
         self, edition: Edition, champion: Champion, reference: Reference | None, start: float
-    ) -> Iterator[DriftDetected]:
+    ) -> Iterator[Told]:
+        """The predictions of a window are complete: data quality first, then the feature test."""
+        specification, layout = edition.specification, edition.layout
         found = self.ledger.champion_windows(start, champion.spec)
+        sums = total(layout, (pane for window in found for pane in window.panes.values()))
+        panes = tuple((at, pane.predictions) for window in found for at, pane in window.panes.items())
+        judged = Judged(champion.version, start, sums, panes, self.ledger.totals.told())
+        broken, told = self.quality.close(specification, layout, reference, judged)
+        self.store.put(key("quality", self.model), self.quality.to_bytes())
+        for window in found:
+            window.quality = broken
+        self.performance.attach(tuple(event for event in told if isinstance(event, DriftDetected)))
+        yield from told
         if reference is None or not found:
             return
-        sums = total(edition.layout, (pane for window in found for pane in window.panes.values()))
         alarms = self.features.close(
-            edition.specification, reference, edition.layout, champion.version, start, sums.features, sums.predictions
+            specification, reference, layout, champion.version, start, sums.features, sums.predictions
         )
         self.performance.attach(tuple(alarms))
-        self._note(edition.specification, alarms, start + edition.specification.window_seconds)
+        self._note(specification, alarms, start + specification.window_seconds)
         yield from alarms
 
     def _measure(
@@ -255,6 +269,7 @@ class ModelJudge:
             evidence=self.features.evidence if whose else (),
             alarm=self._alarm(specification, window) if whose else None,
             open_incidents=(incident.identity,) if incident.state == incidents.OPEN else (),
+            quality_incidents=self.quality.open,
             totals=self.ledger.totals.told(),
             partitions_idle=idle,
         )
@@ -270,6 +285,8 @@ class ModelJudge:
         incident = self.performance.incident
         if incident.state == incidents.OPEN and end > incident.began_at:
             return True, "a performance incident is open"
+        if self.quality.open and window.panes and end > self.quality.incident.began_at:
+            return True, "a data quality incident is open"
         own = [a for a in self.alarms if a.window_start < end and window.start < a.window_start + a.window_seconds]
         if not own:
             return None
@@ -327,6 +344,8 @@ class ModelJudge:
             self.reference_name = found["reference"]
             self.misplaced_told = found.get("misplaced_told", False)
             self.ledger.restore(found["ledger"], records)
+        for record in records.get("quality", []):
+            self.quality = QualityWatch.from_bytes(record.value)
         for record in records.get("pending", []):
             due, raw = record.value.split(b" ", 1)
             pane = decode(raw)

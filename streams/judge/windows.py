@@ -9,11 +9,12 @@ forgotten: what comes then is counted, not added.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from driftloop.schemas.codec import decode
-from driftloop.schemas.events import FeatureDrift, Pane
+from driftloop.schemas.events import FeatureDrift, Pane, QualityBroken
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge.forecasts import Forecast
 from driftloop.streams.judge.state import Group
@@ -30,6 +31,7 @@ class Window:
 
     ``drifts``: (reference, its features measured), kept until a pane of features comes: every closing tells them.
     ``segments``: sums by name of the segment. ``forecasts``: of its final coverage, by closing, until that is known.
+    ``quality``: the rules that it breaks, found when its predictions were complete.
     """
 
     group: Group
@@ -40,6 +42,21 @@ class Window:
     drifts: tuple[str, tuple[FeatureDrift, ...]] | None = None
     segments: dict[str, PaneSums] = field(default_factory=dict)
     forecasts: dict[int, Forecast] = field(default_factory=dict)
+    quality: tuple[QualityBroken, ...] = ()
+
+    def notes(self) -> dict[str, Any]:
+        """What no pane says: its state record."""
+        found: dict[str, Any] = {"revision": self.revision}
+        if self.forecasts:
+            found["forecasts"] = [[k, *made] for k, made in sorted(self.forecasts.items())]
+        return found | ({"quality": [asdict(b) for b in self.quality]} if self.quality else {})
+
+    @classmethod
+    def noted(cls, group: Group, start: float, found: Mapping[str, Any]) -> Window:
+        """Back from ``notes``, still without panes."""
+        forecasts = {k: Forecast(*made) for k, *made in found.get("forecasts", ())}
+        quality = tuple(QualityBroken(**b) for b in found.get("quality", ()))
+        return cls(group, start, revision=found["revision"], forecasts=forecasts, quality=quality)
 
     def apply(self, layout: Layout, name: bytes, pane: Pane, raw: bytes) -> tuple[int, int]:
         """Count a pane in, instead of the one before it of its key. (predictions, labelled) that came to it."""

@@ -64,6 +64,21 @@ def test_an_incident_is_answered_once() -> None:
     assert story.reason == "incident i2 is open"
 
 
+def test_nothing_is_learned_while_a_data_quality_incident_is_open() -> None:
+    story = first_model(Story(specification()))
+    broken = {"quality_incidents": ("q1",), "status": "DRIFT"}
+    assert story.hear(window(4, labelled=1200, incidents=["i1"], **broken)) == ["declined"]
+    assert story.reason == "incident i1 is open; a data quality incident is open: q1"
+    assert story.hear(window(5, labelled=9000, **broken)) == ["declined"]
+    assert story.reason.endswith("a data quality incident is open: q1"), "nor for the volume of labels"
+    assert story.last.inputs["quality_incidents"] == 1.0
+    assert story.hear(command("retrain", 5.5)) == ["refused"]
+    assert story.hear(window(6, labelled=9100, incidents=["i1"])) == ["accepted", "started"]
+    forced = first_model(Story(specification()))
+    forced.hear(window(4, labelled=1200, **broken))
+    assert forced.hear(command("retrain", 4.5, force="yes")) == ["accepted", "started"]
+
+
 def test_a_rejected_candidate_answers_the_incident_too_but_a_failed_run_does_not() -> None:
     story = first_model(Story(specification()))
     story.hear(window(4, labelled=1200, incidents=["i1"]))

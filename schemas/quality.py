@@ -1,0 +1,77 @@
+"""Rules of data quality as a monitor states them; what it leaves out is learned (streams/judge/quality.py).
+
+A rule is broken by a window, never by a record: shares of its rows, their number, how long ago the last one came.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+RULES = ("missing", "out_of_range", "unseen", "type", "schema", "volume", "freshness", "duplicates")
+SHARES = ("missing", "out_of_range", "unseen")
+"""Rules about the rows of one feature, whose limit is a share."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRules:
+    """Limits of one feature, shares of rows; None: as all features. ``low``, ``high``: its range, both allowed."""
+
+    feature: str
+    missing: float | None = None
+    out_of_range: float | None = None
+    unseen: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRules:
+    """Limits that a person has set; None: learned. ``off``: rules that are not judged.
+
+    ``volume_least``, ``volume_most``: predictions a window. ``type``, ``duplicates``: shares of rows.
+    """
+
+    off: tuple[str, ...] = ()
+    missing: float | None = None
+    out_of_range: float | None = None
+    unseen: float | None = None
+    type: float | None = None
+    duplicates: float | None = None
+    volume_least: float | None = None
+    volume_most: float | None = None
+    freshness_seconds: float | None = None
+    features: tuple[FeatureRules, ...] = ()
+
+    def of(self, feature: str) -> FeatureRules:
+        """What is said of one feature."""
+        return next((f for f in self.features if f.feature == feature), FeatureRules(feature))
+
+    def limit(self, rule: str, feature: str) -> float | None:
+        """The limit of a share: the feature's own, or that of all."""
+        own: float | None = getattr(self.of(feature), rule)
+        every: float | None = getattr(self, rule)
+        return every if own is None else own
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> QualityRules:
+        features = tuple(FeatureRules(**f) for f in found["features"])
+        return cls(**{**found, "off": tuple(found["off"]), "features": features})
+
+
+LEARNED = QualityRules()
+"""Of a monitor that says nothing."""
+
+
+def with_range(edges: Iterable[float], rules: FeatureRules) -> tuple[float, ...]:
+    """Bin edges with those of a declared range among them, so that what lies outside has bins of its own.
+
+    >>> with_range((1.0, 2.0), FeatureRules("a", low=0.0, high=2.0))
+    (0.0, 1.0, 2.0, 2.0000000000000004)
+    """
+    limits = [] if rules.low is None else [rules.low]
+    if rules.high is not None:
+        limits.append(math.nextafter(rules.high, math.inf))
+    return tuple(sorted({*edges, *limits}))
