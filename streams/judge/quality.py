@@ -70,7 +70,7 @@ def learned_limit(hits: int, rows: int) -> float:
     """What a share may reach that was ``hits`` of ``rows``.
 
     >>> round(learned_limit(0, 100_000), 4), round(learned_limit(30_000, 100_000), 3), round(learned_limit(9, 10), 3)
-    (0.0202, 0.612, 0.996)
+    (0.0202, 0.612, 0.997)
     """
     upper = float(shares(np.array([hits]), np.array([rows]), SURE).high[0])
     return min(upper + max(FLOOR, RELATIVE * upper), (1 + upper) / 2)

@@ -31,7 +31,8 @@ DAYS = 12
 VALUE_MOST = {"multiclass": None, "regression": 50.0}
 DAY = 24 * HOUR
 MIDNIGHT = 1_599_955_200.0
-COLUMNS = {"weight": np.zeros(1), "rooms": np.zeros(1), "town": np.array([None], object)}
+COLUMNS = {"weight": np.full(1, np.nan), "rooms": np.full(1, np.nan), "town": np.array([None], object)}
+"""The rows of this world have no values, so those of the reference have none either."""
 
 
 def spec_of(which: MonitorSpecification) -> MonitorSpecification:
