@@ -72,7 +72,7 @@ def pane_cost_us(pairs: int = 20_000) -> float:
 
 def store_bytes(fold: ObserverFold) -> int:
     """Of the arrays of all join stores."""
-    return sum(rows.nbytes for model in fold.models.values() for rows in model.stores())
+    return sum(rows.nbytes for pool in fold.pools for rows in pool.stores())
 
 
 def context_of(stream: Stream, models: Sequence[str]) -> FoldContext:

@@ -20,13 +20,13 @@ from driftloop.streams.observer.placement import Placement
 from driftloop.streams.observer.reading import Batch, predictions_batch, truths_batch
 from driftloop.streams.observer.replay import NOTHING, Layer, Replay
 from driftloop.streams.observer.rows import Rows
-from driftloop.streams.observer.state import key_of, model_records, restore_models
+from driftloop.streams.observer.state import key_of, model_records, pool_records, restore_models
 from driftloop.streams.observer.step import BACKLOG_RECORDS, source_ahead
 from driftloop.streams.observer.telling import counters_of, pane_of, pane_output, progress_outputs
 from driftloop.streams.observer.time import Clock
 from driftloop.streams.observer.unread import Unread
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of the state records."""
 PREDICTIONS, TRUTHS = 0, 1
 SOURCES = ("predictions", "ground-truth")
@@ -77,7 +77,7 @@ class ObserverFold:
                 f"the observer's state of partition {partition} has no clock",
                 "was it written by another program? delete the state topic to begin anew",
             )
-        self.models = restore_models(records, self._replay)
+        self.models, self.pools = restore_models(records, self._replay)
         for model in self.models.values():
             model.placement = self._placement
             model.told_until = max(min(self._greatest), self._replay.counted_until) - model.clock.disorder_seconds
@@ -179,6 +179,8 @@ class ObserverFold:
         topic = self.context.topic("panes")
         state: dict[bytes, bytes | None] = {}
         least = min(self._greatest)
+        for pool in self.pools:
+            pool.settle(*self._greatest)
         for name in sorted(self.models):
             model = self.models[name]
             for told in model.collect(*self._greatest):
@@ -187,6 +189,7 @@ class ObserverFold:
                 outputs.append(pane_output(topic, counters_of(model, due, totals, self.partition)))
                 model.changed = True
             state.update(model_records(model))
+        state.update(pool_records(self.pools))
         outputs += progress_outputs(topic, self._progress())
         self._told_until = {c: c.last_instant(least - c.disorder_seconds) for c in self._clocks}
         self._replay_passed()
@@ -230,12 +233,14 @@ class ObserverFold:
         model = self.models.get(columns.model)
         if model is None:
             model = self.models[columns.model] = ModelFold(spec, replay=self._replay)
+            self.pools.place(model, model.shape)
             model.placement = self._placement
             model.activations = [(spec.spec, topic, int(where.offsets[0]))]
             self._clocks.add(model.clock)
         elif model.edition.spec is not spec:
             if model.edition.spec.spec != spec.spec:
                 model.activate(spec, topic, int(where.offsets[0]))
+                self.pools.replace(model)
                 self._clocks = {m.clock for m in self.models.values()}
             else:
                 model.edition.spec = spec  # equal, read anew: compared by identity from now on
@@ -252,12 +257,12 @@ class ObserverFold:
     def _drain(self) -> None:
         """Fold what the models have gathered; drop the oldest segments while too many rows are remembered."""
         self._gathered = 0
-        for model in self.models.values():
-            model.drain()
-        stores = [(model, i, rows) for model in self.models.values() for i, rows in enumerate(model.stores())]
+        for pool in self.pools:
+            pool.drain()
+        stores = [(pool, i, rows) for pool in self.pools for i, rows in enumerate(pool.stores())]
         while self._too_many([rows for _, _, rows in stores]):
-            model, i, _ = min(stores, key=lambda store: store[2].oldest)
-            model.overflow(i)
+            pool, i, _ = min(stores, key=lambda store: store[2].oldest)
+            pool.overflow(i)
 
     def _too_many(self, stores: Sequence[Rows]) -> bool:
         bytes_most = self.context.pending_bytes_most

@@ -46,7 +46,7 @@ ACCEPTED, REPEAT, AMENDMENT, TOO_LATE = 0, 1, 2, 3
 """Verdicts on a row when it comes in."""
 
 _NONE = np.empty(0, np.int64)
-_TRUTH_COLUMNS = frozenset({*BASE, "labels"})
+_TRUTH_COLUMNS = frozenset({*BASE, "labels", "members"})
 
 
 class Terms(NamedTuple):

@@ -1,40 +1,32 @@
-"""One model in one partition: rows are gathered, joined, and folded into panes and counters.
+"""One model in one partition: rows are gathered, and folded into panes and counters once they are joined.
 
 predicted, observed   only gather columns: many small batches cost one fold
-drain                 join.py, then sketch.py, then panes.py
-collect               drain, settle what is over, tell what is due
+fold_...              what the pool has joined (pool.py): sketch.py, then panes.py
+collect               tell what is due
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import xxhash
 from driftloop.schemas.batch import PredictionColumns, TruthColumns
 from driftloop.schemas.projection import Projected
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.observer import paired
 from driftloop.streams.observer.counters import CHALLENGER, Counters
 from driftloop.streams.observer.embeddings import EmbeddingSketch
-from driftloop.streams.observer.gathered import Gathered, stacked, together
+from driftloop.streams.observer.gathered import Gathered
 from driftloop.streams.observer.index import Hashes, Slots
-from driftloop.streams.observer.join import (
-    ACCEPTED,
-    AMENDMENT,
-    REPEAT,
-    TOO_LATE,
-    Join,
-    Predictions,
-    Taken,
-    Terms,
-    Truths,
-)
+from driftloop.streams.observer.join import ACCEPTED, Join, Predictions, Terms, Truths
 from driftloop.streams.observer.panes import Due, Panes, Place
 from driftloop.streams.observer.placement import Placement
+from driftloop.streams.observer.pool import Pool, Shape, members_of
 from driftloop.streams.observer.replay import NOTHING, PREDICTIONS, TRUTHS, Replay
-from driftloop.streams.observer.rows import Columns, Rows, blank
+from driftloop.streams.observer.rows import Columns, blank
 from driftloop.streams.observer.seats import Seats
 from driftloop.streams.observer.segments import SegmentPanes, Segments, payload_of, payload_types
 from driftloop.streams.observer.sketch import FeatureSketch
@@ -43,11 +35,9 @@ from driftloop.streams.observer.tasks import task_of
 from driftloop.streams.observer.time import Clock
 from numpy.typing import DTypeLike, NDArray
 
-MISPLACED = ("misplaced_predictions", "misplaced_truths")
 ACTIVATIONS_KEPT = 100
 _PREDICTION_COLUMNS = ("times", "before", "offsets", "seats")
 _TRUTH_COLUMNS = ("times", "before", "offsets", "labels")
-_VERDICTS = {REPEAT: "duplicates", AMENDMENT: "amendments", TOO_LATE: "too_late"}
 
 Times = NDArray[np.float64]
 
@@ -97,22 +87,21 @@ class ModelFold:
     """``editions``: the model's specifications that anything here was folded by; ``active`` is the number of the one
     that is applied to what comes."""
 
+    pool: Pool
+    member: int
+    """Its number there. Both are set by Pools.place."""
+
     def __init__(
         self, spec: MonitorSpecification, segmentations: int | None = None, replay: Replay = NOTHING
     ) -> None:
         """``segmentations``: of how many a waiting prediction keeps the segment; by default those of ``spec``."""
         self.model = spec.model
+        self.salt = np.uint64(xxhash.xxh3_64_intdigest(spec.model.encode()))
         self.replay = replay
         self.editions: dict[int, Edition] = {0: Edition(spec, replay.first_revision)}
         self.active = 0
         self.seats = Seats()
         self.segmentations = len(self.edition.segments) if segmentations is None else segmentations
-        task = self.edition.task
-        self.join = Join(
-            Terms.of(spec),
-            {"specs": "<i2", **task.payload, **payload_types(self.segmentations)},
-            task.truth_payload,
-        )
         self.counters = Counters()
         self.placement: Placement | None = None
         """Set by the partition that this belongs to."""
@@ -125,8 +114,8 @@ class ModelFold:
         self.saved_editions: set[int] = set()
         self.activations: list[tuple[str, str, int]] = []
         """(specification, topic, offset) from which each was applied here, the last few."""
-        self._predictions: list[Gathered] = []
-        self._truths: list[tuple[Truths, Columns]] = []
+        self.gathered: list[Gathered] = []
+        self.gathered_truths: list[tuple[Truths, Columns]] = []
 
     @property
     def edition(self) -> Edition:
@@ -136,72 +125,56 @@ class ModelFold:
     def clock(self) -> Clock:
         return self.edition.clock
 
+    @property
+    def join(self) -> Join:
+        return self.pool.join
+
+    @property
+    def shape(self) -> Shape:
+        """Of the pool that a model of this specification belongs into."""
+        return Shape.of(self.clock, Terms.of(self.edition.spec), self._types(), self.edition.task.truth_payload)
+
     def activate(self, spec: MonitorSpecification, topic: str, offset: int) -> None:
         """From this record on predictions are folded by ``spec``. Its horizon counts for what is waiting too."""
-        self.drain()
+        self.pool.drain()
         self.activations = [*self.activations[1 - ACTIVATIONS_KEPT :], (spec.spec, topic, offset)]
         self.active = max(self.editions) + 1
         self.editions[self.active] = Edition(spec, self.replay.first_revision)
-        self.join.terms = Terms.of(spec)
         self.segmentations = max(self.segmentations, len(self.edition.segments))
-        self.join.predictions.widen({**self.edition.task.payload, **payload_types(self.segmentations)})
-        self.join.truths.widen(self.edition.task.truth_payload)
         self.changed = True
-
-    def keep_columns(self, predictions: Mapping[str, DTypeLike], truths: Mapping[str, DTypeLike]) -> None:
-        """Begin with stores of these columns, as they were when their rows were written."""
-        self.join = Join(self.join.terms, predictions, truths)
 
     def predicted(self, columns: PredictionColumns, where: Where) -> None:
         if self.placement is not None:
             self.placement.gather(PREDICTIONS, self.model, where.keys)
+        seats_known = len(self.seats.names)
         seats, predicted, categories = self.seats.codes(columns)
+        self.changed |= len(self.seats.names) > seats_known
         before = where.greatest_before - self.clock.disorder_seconds
-        batch = Predictions(where.ids, columns.event_time, before, where.offsets, seats)
+        batch = Predictions(where.ids ^ self.salt, columns.event_time, before, where.offsets, seats)
         segments = self.edition.segments.codes(columns)
         rest = (columns.numeric, categories, segments, columns.vectors)
-        self._predictions.append(Gathered(batch, columns.score, predicted, *rest))
+        self.gathered.append(Gathered(batch, columns.score, predicted, *rest))
 
     def observed(self, columns: TruthColumns, where: Where) -> None:
         if self.placement is not None:
             self.placement.gather(TRUTHS, self.model, where.keys)
         before = where.greatest_before - self.clock.disorder_seconds
-        truths = Truths(where.ids, columns.event_time, before, where.offsets, columns.code)
+        truths = Truths(where.ids ^ self.salt, columns.event_time, before, where.offsets, columns.code)
         kept: dict[str, NDArray[Any]] = {}
         wanted = self.join.truths.types
         if "values" in wanted:
             kept["values"] = columns.value
         if "numbers" in wanted:
             kept["numbers"] = columns.numbers()
-        self._truths.append((truths, kept))
-
-    def drain(self) -> None:
-        """Join and fold what has been gathered. Which topic goes first makes no difference (join.py)."""
-        if self._predictions or self._truths:
-            self.changed = True
-        if self._predictions:
-            whole = together(self._predictions)
-            self._count_misplaced(PREDICTIONS, whole.batch)
-            self._fold_predictions(whole)
-            self._predictions.clear()
-        if self._truths:
-            truths = Truths(*stacked([truths for truths, _ in self._truths]))
-            names = self._truths[0][1].keys()
-            kept = zip(names, stacked([[*k.values()] for _, k in self._truths]), strict=True)
-            self._truths.clear()
-            self._count_misplaced(TRUTHS, truths)
-            taken = self.join.observe(truths, dict(kept))
-            self._count(taken, truths, TRUTHS)
-            self._fold_pairs(taken)
+        self.gathered_truths.append((truths, kept))
 
     def collect(self, predictions_greatest: float, truths_greatest: float) -> list[Told]:
-        """What is due when these are the greatest event times of the two topics, in order of the instants."""
-        self.drain()
+        """What is due when these are the greatest event times of the two topics, in order of the instants. Its pool
+        has been drained and settled before."""
         predictions_watermark = predictions_greatest - self.clock.disorder_seconds
         watermark = min(predictions_watermark, truths_greatest - self.clock.disorder_seconds)
         if predictions_watermark == -math.inf:
             return []
-        self._settle(watermark)
         told: list[Told] = []
         for edition in self.editions.values():
             for panes in edition.panes.values():
@@ -215,37 +188,32 @@ class ModelFold:
         self._retire()
         return told
 
-    def stores(self) -> tuple[Rows, Rows]:
-        """What is remembered: predictions, truths."""
-        return self.join.predictions, self.join.truths
+    def _types(self) -> dict[str, DTypeLike]:
+        """Columns of a prediction that the active specification keeps, beside the join's own."""
+        return {"specs": "<i2", **self.edition.task.payload, **payload_types(self.segmentations)}
 
-    def overflow(self, store: int) -> None:
-        """Drop the oldest segment of a store; what was still waiting in it is counted."""
-        rows = self.stores()[store]
-        oldest = min(rows, key=lambda segment: segment.time_most)
-        moment = max(oldest.before_most, oldest.time_most)
-        self.counters.add("overflow", self._instants(np.full(rows.open_rows(oldest), moment)))
-        rows.drop(oldest)
-        self.changed = True
-
-    def _fold_predictions(self, new: Gathered) -> None:
-        batch, edition = new.batch, self.edition
+    def kept(self, new: Gathered) -> dict[str, NDArray[Any]]:
+        """The columns that rows of this pool keep of predictions, beside the join's own."""
+        rows = len(new.batch.ids)
         payload: dict[str, NDArray[Any]] = payload_of(new.segments, self.segmentations) | {
-            "specs": np.full(len(batch.ids), self.active, np.int16),
-            **edition.task.kept(new.scores, new.predicted),
+            "specs": np.full(rows, self.active, np.int16),
+            **self.edition.task.kept(new.scores, new.predicted),
         }
-        for name, kind in self.join.predictions.types.items():
-            if name not in payload and name not in batch._fields:  # kept for an earlier specification
-                payload[name] = blank(kind, len(batch.ids))
-        taken = self.join.predict(batch, payload)
-        self._count(taken, batch, PREDICTIONS)
+        for name, kind in self.pool.shape.predictions:
+            if name not in payload:  # kept for an earlier specification
+                payload[name] = blank(kind, rows)
+        return payload
+
+    def fold_predictions(self, new: Gathered, verdicts: NDArray[np.int8]) -> None:
+        """Fold what the join has accepted into the panes of features."""
+        batch, edition = new.batch, self.edition
         columns = edition.sketch.columns(new.scores, new.predicted, new.numeric, new.categories)
         segments, projected = new.segments, edition.embeddings.project(new.vectors)
         if edition.embeddings:
             columns = np.concatenate([columns, edition.embeddings.columns(new.vectors, projected)], axis=1)
         if edition.segments:
             columns = np.concatenate([columns, edition.segments.others(segments, edition.sketch.layout)], axis=1)
-        accepted = taken.verdicts == ACCEPTED
+        accepted = verdicts == ACCEPTED
         if self.replay.layers:
             starts = self.clock.start_of(self.clock.pane_of(batch.times))
             accepted &= self.replay.new_predictions(starts, batch.offsets)
@@ -263,18 +231,15 @@ class ModelFold:
         if edition.segments:
             head = edition.sketch.head_columns(columns)
             edition.feature_segments.fold_each(place, added._replace(columns=head), segments)
-        self._fold_pairs(taken)
 
-    def _fold_pairs(self, taken: Taken) -> None:
+    def fold_pairs(self, predictions: Slots, truths: Slots) -> None:
         """Fold new pairs into the label panes of the specification by which each prediction was folded."""
-        if not len(taken.prediction_slots):
-            return
-        specs = self.join.predictions.columns["specs"][taken.prediction_slots]
+        specs = self.join.predictions.columns["specs"][predictions]
         for number in np.unique(specs).tolist() if len(self.editions) > 1 else [self.active]:
             here = slice(None) if len(self.editions) == 1 else specs == number
-            self._fold_edition(self.editions[number], taken.prediction_slots[here], taken.truth_slots[here])
+            self._fold_edition(self.editions[number], predictions[here], truths[here])
         if self.seats.challengers.any():
-            self._fold_contests(paired.met(self.join, self.seats, taken.prediction_slots, taken.truth_slots))
+            self._fold_contests(paired.met(self.join, self.seats, predictions, truths))
 
     def _fold_contests(self, met: paired.Met) -> None:
         """Compare challengers with champions, under the specification by which both were folded."""
@@ -308,52 +273,6 @@ class ModelFold:
         new = self.replay.new_pairs(starts, p["offsets"][predictions], t[truths])
         return predictions[new], truths[new]
 
-    def _count(self, taken: Taken, batch: Predictions | Truths, source: int) -> None:
-        """Rows that were not accepted: known of as soon as their own topic has passed them."""
-        if taken.verdicts.any():
-            for verdict, name in _VERDICTS.items():
-                found = taken.verdicts == verdict
-                if self.replay.layers:
-                    found &= self.replay.unread(source, batch.offsets)
-                self.counters.add(name, self._instants(batch.before[found]))
-
-    def _count_misplaced(self, source: int, batch: Predictions | Truths) -> None:
-        """Rows whose key belongs into another partition."""
-        found = self.placement.misplaced(source, self.model) if self.placement is not None else np.zeros(1, bool)
-        if not found.any():
-            return
-        if self.replay.layers:
-            found &= self.replay.unread(source, batch.offsets)
-        moments = np.maximum(batch.before, batch.times)[found]
-        self.counters.add(MISPLACED[source], self._instants(moments))
-
-    def _settle(self, watermark: float) -> None:
-        settled = self.join.settle(watermark)
-        never, known = settled.never_labelled, self.join.predictions
-        challengers = self.seats.challengers[known.columns["seats"][never]]
-        self.counters.add("never_labelled", self._over(known, never[~challengers]))
-        self.counters.add(f"never_labelled{CHALLENGER}", self._over(known, never[challengers]))
-        self.counters.add("orphans", self._over(self.join.truths, settled.orphans))
-        self.counters.add("too_late", self._over(self.join.truths, settled.too_late))
-        self.changed |= any(map(len, settled))
-        self.join.forget(watermark)
-
-    def _over(self, rows: Rows, slots: Slots) -> Times:
-        """The instants at which it is known that these rows found no other half."""
-        if not len(slots):
-            return np.empty(0)
-        over = rows.columns["times"][slots] + self.join.terms.horizon_seconds
-        moments = np.maximum(over, rows.columns["before"][slots])
-        if self.replay.layers:
-            source = TRUTHS if rows is self.join.truths else PREDICTIONS
-            offsets = rows.columns["offsets"][slots]
-            moments = moments[self.replay.unsettled(source, moments, offsets, self.clock.disorder_seconds)]
-        return self._instants(moments)
-
-    def _instants(self, moments: Times) -> Times:
-        """At which each of these is counted."""
-        return self.clock.next_instants(np.maximum(moments, self.told_until))
-
     def _count_told(self, told: Told) -> None:
         """What a pane tells anew of is known of from its instant on; segments and contests tell the rows again."""
         self.changed = True
@@ -382,7 +301,9 @@ class ModelFold:
         used = {self.active} | open_
         rows = self.join.predictions
         for segment in rows:
-            used.update(np.unique(rows.columns["specs"][rows.slots_of(segment)]).tolist())
+            slots = rows.slots_of(segment)
+            mine = slots[members_of(rows, slots) == self.member]
+            used.update(np.unique(rows.columns["specs"][mine]).tolist())
         for number in set(self.editions) - used:
             del self.editions[number]
             self.changed = True

@@ -25,16 +25,21 @@ class Placement:
         self._keys: tuple[list[bytes], list[bytes]] = ([], [])
         self._spans: tuple[list[tuple[str, int]], list[tuple[str, int]]] = ([], [])
         self._looked_at: dict[tuple[int, str], list[NDArray[np.bool_]]] = {}
+        self._any = [False, False]
 
     def gather(self, source: int, model: str, keys: Sequence[bytes]) -> None:
         self._keys[source].extend(keys)
         self._spans[source].append((model, len(keys)))
 
-    def misplaced(self, source: int, model: str) -> NDArray[np.bool_]:
-        """Of the model's keys gathered since it was last asked for, in their order: bool[n]."""
+    def misplaced(self, source: int, models: Sequence[str]) -> NDArray[np.bool_] | None:
+        """Of the keys of these models gathered since they were last asked for, model by model, in their order:
+        bool[n]. None where none is."""
         if self._spans[source]:
             self._look_at(source)
-        return np.concatenate([np.zeros(0, bool), *self._looked_at.pop((source, model), [])])
+        parts = [part for model in models for part in self._looked_at.pop((source, model), ())]
+        found = np.concatenate([np.zeros(0, bool), *parts]) if self._any[source] else None
+        self._any[source] &= any(of == source for of, _ in self._looked_at)
+        return found
 
     def _look_at(self, source: int) -> None:
         keys, spans = self._keys[source], self._spans[source]
@@ -42,6 +47,7 @@ class Placement:
             found = np.fromiter((partition_of(k, self.partitions) != self.partition for k in keys), bool, len(keys))
         else:
             found = partitions_of(keys, self.partitions) != self.partition
+        self._any[source] |= bool(found.any())
         first = 0
         for model, count in spans:
             self._looked_at.setdefault((source, model), []).append(found[first : first + count])

@@ -16,12 +16,13 @@ from collections.abc import Mapping
 import numpy as np
 from driftloop.streams.fold import FoldContext, Moved, Rewritten, SourceRecords
 from driftloop.streams.observer.fold import PREDICTIONS, SOURCES, TRUTHS, ObserverFold
-from driftloop.streams.observer.index import Hashes, Slots
+from driftloop.streams.observer.index import Hashes
 from driftloop.streams.observer.model import ModelFold
+from driftloop.streams.observer.pool import Pool
 from driftloop.streams.observer.reading import predictions_batch, truths_batch
 from driftloop.streams.observer.replay import Layer
 from driftloop.streams.observer.rows import MATCHED, WAITING, Rows
-from driftloop.streams.observer.state import Record, model_records
+from driftloop.streams.observer.state import Record, model_records, pool_records
 
 BEHIND_RECORDS = 100
 """Where what was in front is gone, so many records behind the position, and the disorder, say how far time was."""
@@ -42,9 +43,12 @@ def rewind(partition: int, state: Mapping[bytes, bytes], context: FoldContext, m
     held = (moved.absorbed[topics[0]], moved.absorbed[topics[1]])
     fold.set_back(Layer(floor, held, fold.greatest), greatest, at)
     new = dict(state)
+    for pool in fold.pools:
+        _forget_rows(pool, at)
     for model in fold.models.values():
-        _forget(model, floor, at)
+        _forget_panes(model, floor)
         _write(new, *model_records(model))
+    _write(new, *pool_records(fold.pools))
     _write(new, fold.clock_record())
     return Rewritten(new, floor)
 
@@ -79,46 +83,35 @@ def _read_truths(records: SourceRecords, context: FoldContext) -> float:
     return truths_batch(records, context, -math.inf).greatest
 
 
-def _forget(model: ModelFold, floor: float, at: tuple[int, int]) -> None:
-    """Drop what will come again: panes from the floor on, rows from the positions on."""
+def _forget_panes(model: ModelFold, floor: float) -> None:
+    """Drop what will come again: panes from the floor on."""
     for edition in model.editions.values():
         for panes in edition.panes.values():
             for key in [key for key in panes.panes if edition.clock.start_of(key.pane) >= floor]:
                 del panes.panes[key]
                 panes.changed.add(key)
-    predictions, truths = model.stores()
+
+
+def _forget_rows(pool: Pool, at: tuple[int, int]) -> None:
+    """Drop what will come again: rows from the positions on."""
+    predictions, truths = pool.stores()
     lost = np.setdiff1d(_cut(truths, at[TRUTHS]), _in_status(truths, MATCHED))
     _cut(predictions, at[PREDICTIONS])
-    slots = _slots(predictions)
+    slots = predictions.slots()
     alone = np.isin(predictions.columns["ids"][slots], lost) & (predictions.status[slots] == MATCHED)
     predictions.mark(slots[alone], WAITING)  # its truth will come again
 
 
 def _cut(rows: Rows, position: int) -> Hashes:
     """Keep the rows in front of a position. Ids of the others that had found their half."""
-    slots = _slots(rows)
-    kept = rows.columns["offsets"][slots] < position
-    if kept.all():
-        return np.empty(0, np.uint64)
-    gone = slots[~kept]
-    matched: Hashes = rows.columns["ids"][gone[rows.status[gone] == MATCHED]]
-    columns = {name: column[slots[kept]] for name, column in rows.columns.items()}
-    status = rows.status[slots[kept]]
-    for segment in list(rows):
-        rows.drop(segment)
-    new = rows.append(columns)
-    for one in np.unique(status).tolist():
-        rows.mark(new[status == one], one)
+    slots = rows.slots()
+    gone, status = rows.keep(slots, rows.columns["offsets"][slots] < position)
+    matched: Hashes = gone["ids"][status == MATCHED]
     return matched
 
 
 def _in_status(rows: Rows, status: int) -> Hashes:
     """Ids of all rows in this status."""
-    slots = _slots(rows)
+    slots = rows.slots()
     found: Hashes = rows.columns["ids"][slots[rows.status[slots] == status]]
     return found
-
-
-def _slots(rows: Rows) -> Slots:
-    """Of all rows, in the order in which they came."""
-    return np.concatenate([np.empty(0, np.int64), *(rows.slots_of(segment) for segment in rows)])

@@ -140,6 +140,21 @@ class Rows:
             if segment.time_most + seconds < watermark and segment.before_most < watermark:
                 self.drop(segment)
 
+    def keep(self, slots: Slots, kept: NDArray[np.bool_]) -> tuple[Columns, NDArray[np.int8]]:
+        """Keep these of all rows, ``slots``; columns and status of the others."""
+        stay, go = self._read(slots[kept]), self._read(slots[~kept])
+        if not kept.all():
+            for segment in list(self):
+                self.drop(segment)
+            self.take_in(*stay)
+        return go
+
+    def take_in(self, rows: Columns, status: NDArray[np.int8]) -> None:
+        """Append rows that are not new."""
+        slots = self.append(rows)
+        for one in np.unique(status).tolist():
+            self.mark(slots[status == one], one)
+
     def drop(self, segment: Segment) -> None:
         slots = self.slots_of(segment)
         self.index.delete(self.columns["ids"][slots], slots)
@@ -151,11 +166,12 @@ class Rows:
         if self._last is segment:
             self._last = None
 
+    def slots(self) -> Slots:
+        """Of all rows, in the order in which they came."""
+        return np.concatenate([np.empty(0, np.int64), *map(self.slots_of, self)])
+
     def slots_of(self, segment: Segment) -> Slots:
         return np.arange(segment.base, segment.base + segment.rows)
-
-    def open_rows(self, segment: Segment) -> int:
-        return int(np.count_nonzero(self.status[segment.base : segment.base + segment.rows] % 2 == 0))
 
     def restore(
         self, sequence: int, rows: Columns, status: NDArray[np.int8], parts: list[int], status_saved: bool
@@ -177,6 +193,9 @@ class Rows:
 
     def __iter__(self) -> Iterator[Segment]:
         return iter(self.segments.values())
+
+    def _read(self, slots: Slots) -> tuple[Columns, NDArray[np.int8]]:
+        return {name: column[slots] for name, column in self.columns.items()}, self.status[slots]
 
     def _open_before(self, segment: Segment, seconds: float, watermark: float) -> Slots:
         here = slice(segment.base, segment.base + segment.rows)

@@ -1,10 +1,11 @@
 """State records: what the fold of a partition is, in pieces, of which a checkpoint writes those that have changed.
 
     ["clock"]                               greatest event times, offsets, rewinds (replay.py)         JSON
-    ["model", m]                            seats, editions, counters, activations, columns of rows    JSON
+    ["model", m]                            seats, editions, counters, activations                      JSON
+    ["pool", p]                             members, columns of rows                                    JSON
     ["specification", m, edition]           so that a pane can be read whatever the catalogue has       JSON
-    ["predictions"|"truths", m, seq, first] rows first.. of a segment, column behind column            bytes
-    ["met"|"used", m, seq]                  status of a segment's predictions|truths, four to a byte   bytes
+    ["predictions"|"truths", p, seq, first] rows first.. of a segment, column behind column            bytes
+    ["met"|"used", p, seq]                  status of a segment's predictions|truths, four to a byte   bytes
     ["features"|"labels", m, edition, seat, bucket, pane]   an open pane: total and parts              bytes
     ["paired", m, edition, seats, bucket, pane]             the same (paired.py)                       bytes
     ["features|labels of segments", m, edition, seat and segment, bucket, pane]    the same             bytes
@@ -27,6 +28,8 @@ from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.observer.model import Edition, ModelFold
 from driftloop.streams.observer.panes import PaneKey, Panes
+from driftloop.streams.observer.pool import Pool
+from driftloop.streams.observer.pools import Pools
 from driftloop.streams.observer.replay import NOTHING, Replay
 from driftloop.streams.observer.rows import BASE, SEGMENT_ROWS, Rows, Segment
 from driftloop.streams.observer.seats import Seats
@@ -62,8 +65,6 @@ def model_records(fold: ModelFold) -> Iterator[Record]:
         for number in fold.saved_editions - fold.editions.keys():
             yield key_of("specification", model, number), None
         fold.saved_editions = set(fold.editions)
-    yield from _row_records(model, "predictions", "met", fold.join.predictions)
-    yield from _row_records(model, "truths", "used", fold.join.truths)
     for number, edition in fold.editions.items():
         for name, panes in edition.panes.items():
             for key in panes.changed:
@@ -72,7 +73,18 @@ def model_records(fold: ModelFold) -> Iterator[Record]:
             panes.changed.clear()
 
 
-def restore_models(records: Mapping[bytes, bytes], replay: Replay = NOTHING) -> dict[str, ModelFold]:
+def pool_records(pools: Pools) -> Iterator[Record]:
+    """The records of all pools that have changed since they were last asked for."""
+    for pool in pools:
+        name = str(pool.number)
+        if pool.changed:
+            pool.changed = False
+            yield key_of("pool", name), json.dumps(_summary_of_pool(pool), separators=(",", ":")).encode()
+        yield from _row_records(name, "predictions", "met", pool.join.predictions)
+        yield from _row_records(name, "truths", "used", pool.join.truths)
+
+
+def restore_models(records: Mapping[bytes, bytes], replay: Replay = NOTHING) -> tuple[dict[str, ModelFold], Pools]:
     """The models of a partition. Errors: ConfigError where a record is none of ours."""
     try:
         entries = sorted((json.loads(key), value) for key, value in records.items())
@@ -89,12 +101,18 @@ def restore_models(records: Mapping[bytes, bytes], replay: Replay = NOTHING) -> 
         folds: dict[str, ModelFold] = {}
         for (what, model, *_), value in entries:
             if what == "model":
-                fold = folds[model] = _from_summary(model, json.loads(value), specifications, replay)
-                for name, status, store in (
-                    ("predictions", "met", fold.join.predictions),
-                    ("truths", "used", fold.join.truths),
-                ):
-                    _restore_rows(store, rows.get((name, model), {}), statuses.get((status, model), {}))
+                folds[model] = _from_summary(model, json.loads(value), specifications, replay)
+        pools = Pools()
+        told = [(int(pool), json.loads(value)) for (what, pool, *_), value in entries if what == "pool"]
+        for number, summary in sorted(told, key=lambda one: one[0]):
+            members = [None if model is None else folds[model] for model in summary["members"]]
+            pool = pools.restore(number, summary["columns"], members)
+            for name, status, store in zip(STORES, ("met", "used"), pool.stores(), strict=True):
+                of = str(number)
+                _restore_rows(store, rows.pop((name, of), {}), statuses.pop((status, of), {}))
+        homeless = folds.keys() - {model.model for pool in pools for model in pool.models}
+        if rows or statuses or homeless:
+            raise ValueError(f"of no pool: {[*rows, *statuses, *homeless]}")
         for (what, model, *rest), value in entries:
             if what.startswith(("features", "labels", "paired")):
                 decode_pane(folds[model].editions[rest[0]].panes[what], PaneKey(*rest[1:]), value)
@@ -103,7 +121,14 @@ def restore_models(records: Mapping[bytes, bytes], replay: Replay = NOTHING) -> 
             f"the observer's state cannot be read: {error!r}",
             "was it written by another version? that one can go on; or delete the state topic to begin anew",
         ) from error
-    return folds
+    return folds, pools
+
+
+def _summary_of_pool(pool: Pool) -> dict[str, Any]:
+    return {
+        "members": [model and model.model for model in pool.members],
+        "columns": [_shape(rows) for rows in pool.stores()],
+    }
 
 
 def _summary(fold: ModelFold) -> dict[str, Any]:
@@ -114,7 +139,6 @@ def _summary(fold: ModelFold) -> dict[str, Any]:
         "pending": sorted(fold.counters.pending.items()),
         "activations": fold.activations,
         "segmentations": fold.segmentations,
-        "columns": {name: _shape(rows) for name, rows in zip(STORES, fold.stores(), strict=True)},
     }
 
 
@@ -139,40 +163,38 @@ def _from_summary(
     fold.seats = Seats([(version, role) for version, role in summary["seats"]])
     fold.counters.restore(summary["totals"], dict(summary["pending"]))
     fold.activations = summary["activations"]
-    if "columns" in summary:  # otherwise it is of the first release: those of a binary model
-        fold.keep_columns(*(dict(summary["columns"][name]) for name in STORES))
     fold.changed = False
     return fold
 
 
-def _row_records(model: str, what: str, status: str, rows: Rows) -> Iterator[Record]:
+def _row_records(pool: str, what: str, status: str, rows: Rows) -> Iterator[Record]:
     for segment in rows.forgotten:
         for first in segment.saved_parts:
-            yield key_of(what, model, segment.sequence, first), None
+            yield key_of(what, pool, segment.sequence, first), None
         if segment.status_saved:
-            yield key_of(status, model, segment.sequence), None
+            yield key_of(status, pool, segment.sequence), None
     rows.forgotten.clear()
     for segment in rows:
         if segment.saved_rows < segment.rows:
-            yield from _parts(model, what, rows, segment)
+            yield from _parts(pool, what, rows, segment)
         if segment.status_changed:
             segment.status_changed, segment.status_saved = False, True
             here = rows.status[segment.base : segment.base + segment.rows]
-            yield key_of(status, model, segment.sequence), _pack_status(here)
+            yield key_of(status, pool, segment.sequence), _pack_status(here)
 
 
-def _parts(model: str, what: str, rows: Rows, segment: Segment) -> Iterator[Record]:
+def _parts(pool: str, what: str, rows: Rows, segment: Segment) -> Iterator[Record]:
     """The new rows of a segment; all of them when it is full or in many parts."""
     first = segment.saved_rows
     if not first or segment.rows == SEGMENT_ROWS or len(segment.saved_parts) >= PARTS_MOST:
         for part in segment.saved_parts[1:]:
-            yield key_of(what, model, segment.sequence, part), None
+            yield key_of(what, pool, segment.sequence, part), None
         segment.saved_parts, first = [], 0
     segment.saved_parts.append(first)
     segment.saved_rows = segment.rows
     here = slice(segment.base + first, segment.base + segment.rows)
     yield (
-        key_of(what, model, segment.sequence, first),
+        key_of(what, pool, segment.sequence, first),
         b"".join([column[here].tobytes() for column in rows.columns.values()]),
     )
 

@@ -44,7 +44,7 @@ def test_after_everything_is_over_only_the_totals_remain() -> None:
     transport = Transport(make_world(6))
     transport.run(random.Random(6))
     left = {json.loads(key)[0] for key in transport.state}
-    assert left == {"clock", "model", "specification"}
+    assert left == {"clock", "model", "pool", "specification"}
 
 
 def test_a_state_that_is_not_ours_is_refused() -> None:
@@ -82,7 +82,7 @@ def test_a_new_specification_counts_from_its_first_batch_on_and_old_predictions_
         transport.run(rng, crashes=0.2)
         panes = [decode(o.value) for o in transport.outputs if o.key == b"loans"]
         left = {json.loads(key)[0] for key in transport.state}
-        assert left <= {"clock", "model", "specification"}, "the last pane of a specification goes before it"
+        assert left <= {"clock", "model", "pool", "specification"}, "the last pane of a specification goes before it"
         told.append(sorted(repr(p) for p in panes if isinstance(p, Pane) and p.kind != "counters"))
         by_spec = {s: [p for p in panes if p.spec == s and p.kind == "features"] for s in (LOANS.spec, newer.spec)}
         assert sum(_last(by_spec[LOANS.spec])) + sum(_last(by_spec[newer.spec])) == len(

@@ -155,7 +155,7 @@ class CoreRun:
                 self.state[partition][key] = value
         self.written[partition].append(list(changes.outputs))
         self.saved[partition] = [len(seen) for seen in self.seen[partition]]
-        rows = sum(len(rows) for model in self.folds[partition].models.values() for rows in model.stores())
+        rows = sum(len(rows) for pool in self.folds[partition].pools for rows in pool.stores())
         self.rows_seen_most = max(self.rows_seen_most, rows)
 
     def unfinished(self) -> list[tuple[int, int]]:

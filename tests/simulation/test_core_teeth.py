@@ -12,6 +12,7 @@ from driftloop.streams.observer.fold import ObserverFold
 from driftloop.streams.observer.join import Join
 from driftloop.streams.observer.model import ModelFold
 from driftloop.streams.observer.panes import Panes
+from driftloop.streams.observer.pool import Pool
 from driftloop.streams.observer.rows import Rows
 from driftloop.streams.observer.time import Clock
 
@@ -84,7 +85,7 @@ def editions_retire_before_their_panes(patch: pytest.MonkeyPatch) -> None:
 
 def counters_tell_an_instant_twice(patch: pytest.MonkeyPatch) -> None:
     """As it was: what the bound dropped was counted at its own instant, told long ago."""
-    patch.setattr(ModelFold, "_instants", lambda self, moments: self.clock.next_instants(moments))
+    patch.setattr(Pool, "_instants", lambda self, _members, moments: self.clock.next_instants(moments))
 
 
 MISTAKES = [
