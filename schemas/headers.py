@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 SUBJECT = "ce_subject"
 """CloudEvents' header for what within its source an event is about: a segment, of the panes of segments."""
@@ -15,10 +16,12 @@ def event_id(*parts: str | int | float) -> str:
 
     Parts are told apart by type and length: ("ab", "c") is not ("a", "bc"), and 1 is not "1".
     """
-    text = "".join(f"{type(part).__name__}{len(repr(part))}:{part!r}" for part in parts)
+    told = [(type(part).__name__, repr(part)) for part in parts]
+    text = "".join([f"{kind}{len(part)}:{part}" for kind, part in told])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+@lru_cache(1_000)
 def rfc3339(seconds: float) -> str:
     """Event time as CloudEvents writes it; what no calendar holds (infinite, year 0) stays a plain number."""
     try:

@@ -232,7 +232,7 @@ class ObserverFold:
         assert spec is not None, "the reader refuses models that the catalogue does not know"
         model = self.models.get(columns.model)
         if model is None:
-            model = self.models[columns.model] = ModelFold(spec, replay=self._replay)
+            model = self.models[columns.model] = ModelFold(spec, self.pools.tables, replay=self._replay)
             self.pools.place(model, model.shape)
             model.placement = self._placement
             model.activations = [(spec.spec, topic, int(where.offsets[0]))]

@@ -22,7 +22,7 @@ class Gathered(NamedTuple):
     vectors: NDArray[np.float32]
 
 
-def together(gathered: list[Gathered]) -> Gathered:
+def as_one(gathered: list[Gathered]) -> Gathered:
     """As if they had come in one batch."""
     if len(gathered) == 1:
         return gathered[0]

@@ -1,43 +1,38 @@
 """One model in one partition: rows are gathered, and folded into panes and counters once they are joined.
 
 predicted, observed   only gather columns: many small batches cost one fold
-fold_...              what the pool has joined (pool.py): sketch.py, then panes.py
+                      (pool.py joins them, together.py folds what it has joined)
 collect               tell what is due
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import xxhash
 from driftloop.schemas.batch import PredictionColumns, TruthColumns
-from driftloop.schemas.projection import Projected
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.observer import paired
 from driftloop.streams.observer.counters import CHALLENGER, Counters
-from driftloop.streams.observer.embeddings import EmbeddingSketch
+from driftloop.streams.observer.edition import Edition
 from driftloop.streams.observer.gathered import Gathered
 from driftloop.streams.observer.index import Hashes, Slots
-from driftloop.streams.observer.join import ACCEPTED, Join, Predictions, Terms, Truths
-from driftloop.streams.observer.panes import Due, Panes, Place
+from driftloop.streams.observer.join import Join, Predictions, Terms, Truths
+from driftloop.streams.observer.panes import Due, Panes
 from driftloop.streams.observer.placement import Placement
 from driftloop.streams.observer.pool import Pool, Shape, members_of
 from driftloop.streams.observer.replay import NOTHING, PREDICTIONS, TRUTHS, Replay
 from driftloop.streams.observer.rows import Columns, blank
 from driftloop.streams.observer.seats import Seats
-from driftloop.streams.observer.segments import SegmentPanes, Segments, payload_of, payload_types
-from driftloop.streams.observer.sketch import FeatureSketch
-from driftloop.streams.observer.table import Added
-from driftloop.streams.observer.tasks import task_of
+from driftloop.streams.observer.segments import SegmentPanes, payload_of, payload_types
+from driftloop.streams.observer.table import Tables
 from driftloop.streams.observer.time import Clock
 from numpy.typing import DTypeLike, NDArray
 
 ACTIVATIONS_KEPT = 100
-_PREDICTION_COLUMNS = ("times", "before", "offsets", "seats")
-_TRUTH_COLUMNS = ("times", "before", "offsets", "labels")
 
 Times = NDArray[np.float64]
 
@@ -49,29 +44,6 @@ class Where(NamedTuple):
     offsets: NDArray[np.int64]
     greatest_before: Times
     keys: Sequence[bytes]
-
-
-class Edition:
-    """One specification of the model, with its open panes: ``panes`` by the name of their state records."""
-
-    def __init__(self, spec: MonitorSpecification, first_revision: int = 0) -> None:
-        self.spec = spec
-        self.clock = Clock.of(spec)
-        self.task = task_of(spec)
-        self.sketch = FeatureSketch(spec, self.task)
-        self.embeddings = EmbeddingSketch(spec, self.sketch.layout)
-        self.features = Panes("features", self.sketch.layout, len(self.embeddings.units), self.clock)
-        layout, sums = self.task.layout, len(self.task.units)
-        self.labels = Panes("labels", layout, sums, self.clock)
-        self.segments = Segments(spec)
-        self.paired = paired.PairedPanes(self.clock)
-        self.panes = {"features": self.features, "labels": self.labels, paired.KIND: self.paired}
-        if self.segments:
-            self.feature_segments = SegmentPanes("features", self.sketch.head, 0, self.clock, self.segments)
-            self.label_segments = SegmentPanes("labels", layout, sums, self.clock, self.segments)
-            self.panes |= {"features of segments": self.feature_segments, "labels of segments": self.label_segments}
-        for panes in self.panes.values():
-            panes.first_revision = first_revision
 
 
 class Told(NamedTuple):
@@ -92,13 +64,18 @@ class ModelFold:
     """Its number there. Both are set by Pools.place."""
 
     def __init__(
-        self, spec: MonitorSpecification, segmentations: int | None = None, replay: Replay = NOTHING
+        self,
+        spec: MonitorSpecification,
+        tables: Tables,
+        segmentations: int | None = None,
+        replay: Replay = NOTHING,
     ) -> None:
         """``segmentations``: of how many a waiting prediction keeps the segment; by default those of ``spec``."""
         self.model = spec.model
         self.salt = np.uint64(xxhash.xxh3_64_intdigest(spec.model.encode()))
         self.replay = replay
-        self.editions: dict[int, Edition] = {0: Edition(spec, replay.first_revision)}
+        self.tables = tables
+        self.editions: dict[int, Edition] = {0: Edition(spec, tables, replay.first_revision)}
         self.active = 0
         self.seats = Seats()
         self.segmentations = len(self.edition.segments) if segmentations is None else segmentations
@@ -139,7 +116,7 @@ class ModelFold:
         self.pool.drain()
         self.activations = [*self.activations[1 - ACTIVATIONS_KEPT :], (spec.spec, topic, offset)]
         self.active = max(self.editions) + 1
-        self.editions[self.active] = Edition(spec, self.replay.first_revision)
+        self.editions[self.active] = Edition(spec, self.tables, self.replay.first_revision)
         self.segmentations = max(self.segmentations, len(self.edition.segments))
         self.changed = True
 
@@ -204,40 +181,17 @@ class ModelFold:
                 payload[name] = blank(kind, rows)
         return payload
 
-    def fold_predictions(self, new: Gathered, verdicts: NDArray[np.int8]) -> None:
-        """Fold what the join has accepted into the panes of features."""
-        batch, edition = new.batch, self.edition
-        columns = edition.sketch.columns(new.scores, new.predicted, new.numeric, new.categories)
-        segments, projected = new.segments, edition.embeddings.project(new.vectors)
-        if edition.embeddings:
-            columns = np.concatenate([columns, edition.embeddings.columns(new.vectors, projected)], axis=1)
-        if edition.segments:
-            columns = np.concatenate([columns, edition.segments.others(segments, edition.sketch.layout)], axis=1)
-        accepted = verdicts == ACCEPTED
-        if self.replay.layers:
-            starts = self.clock.start_of(self.clock.pane_of(batch.times))
-            accepted &= self.replay.new_predictions(starts, batch.offsets)
-        times, before, seats, offsets = batch.times, batch.before, batch.seats, batch.offsets
-        if not accepted.all():
-            times, before, seats, offsets = times[accepted], before[accepted], seats[accepted], offsets[accepted]
-            columns, segments = columns[accepted], segments[accepted]
-            projected = [Projected(*[column[accepted] for column in p]) for p in projected]
-        panes = self.clock.pane_of(times)
-        instants = self.clock.ends_of(panes)
-        due = self.clock.due(instants, before)
-        place = Place(seats.astype(np.int64), np.full(len(times), -1), panes, instants, due)
-        added = Added(columns, np.empty((len(times), 0), np.int64), offsets, None)
-        edition.features.fold(place, added._replace(group_sums=edition.embeddings.group_sums(projected)))
-        if edition.segments:
-            head = edition.sketch.head_columns(columns)
-            edition.feature_segments.fold_each(place, added._replace(columns=head), segments)
-
-    def fold_pairs(self, predictions: Slots, truths: Slots) -> None:
-        """Fold new pairs into the label panes of the specification by which each prediction was folded."""
+    def editions_of(self, predictions: Slots) -> Iterator[tuple[Edition, Slots | slice]]:
+        """By which each of these was folded: (edition, positions)."""
+        if len(self.editions) == 1:
+            yield self.edition, slice(None)
+            return
         specs = self.join.predictions.columns["specs"][predictions]
-        for number in np.unique(specs).tolist() if len(self.editions) > 1 else [self.active]:
-            here = slice(None) if len(self.editions) == 1 else specs == number
-            self._fold_edition(self.editions[number], predictions[here], truths[here])
+        for number in np.unique(specs).tolist():
+            yield self.editions[number], np.flatnonzero(specs == number)
+
+    def fold_contests(self, predictions: Slots, truths: Slots) -> None:
+        """Compare challengers with champions because of new pairs."""
         if self.seats.challengers.any():
             self._fold_contests(paired.met(self.join, self.seats, predictions, truths))
 
@@ -247,31 +201,6 @@ class ModelFold:
         for number in np.unique(specs).tolist():
             edition, here = self.editions[number], paired.Met(*(slots[specs == number] for slots in met))
             edition.paired.fold_met(edition.task, self.join, self.replay, here)
-
-    def _fold_edition(self, edition: Edition, predictions: Slots, truths: Slots) -> None:
-        if self.replay.layers:
-            predictions, truths = self._new_pairs(edition.clock, predictions, truths)
-        task, made, known = edition.task, self.join.predictions.columns, self.join.truths.columns
-        p = {name: made[name][predictions] for name in (*_PREDICTION_COLUMNS, *task.payload)}
-        t = {name: known[name][truths] for name in (*_TRUTH_COLUMNS, *task.truth_payload)}
-        clock, delay = edition.clock, t["times"] - p["times"]
-        buckets, panes = clock.buckets(delay), clock.pane_of(p["times"])
-        instants = clock.ends_of(panes) + np.asarray(clock.delay_edges)[buckets]
-        due = np.maximum(clock.due(instants, p["before"]), clock.due(instants, t["before"]))
-        columns, sums, scattered = task.labelled(p, t, delay)
-        place = Place(p["seats"].astype(np.int64), buckets, panes, instants, due)
-        added = Added(columns, sums, p["offsets"], t["offsets"], scattered)
-        edition.labels.fold(place, added)
-        if edition.segments:
-            codes = [made[name][predictions] for name in payload_types(len(edition.segments))]
-            edition.label_segments.fold_each(place, added, np.stack(codes, axis=1))
-
-    def _new_pairs(self, clock: Clock, predictions: Slots, truths: Slots) -> tuple[Slots, Slots]:
-        """Those that were not folded before a rewind."""
-        p, t = self.join.predictions.columns, self.join.truths.columns["offsets"]
-        starts = clock.start_of(clock.pane_of(p["times"][predictions]))
-        new = self.replay.new_pairs(starts, p["offsets"][predictions], t[truths])
-        return predictions[new], truths[new]
 
     def _count_told(self, told: Told) -> None:
         """What a pane tells anew of is known of from its instant on; segments and contests tell the rows again."""

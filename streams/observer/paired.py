@@ -23,7 +23,7 @@ from driftloop.streams.observer.panes import PaneKey, Panes, Place
 from driftloop.streams.observer.replay import Replay
 from driftloop.streams.observer.seats import SEATS_MOST, Seats
 from driftloop.streams.observer.sketch import LOSS_UNIT, SQUARE_UNIT, Codes, Layout
-from driftloop.streams.observer.table import Added
+from driftloop.streams.observer.table import Added, Table
 from driftloop.streams.observer.task import Columns, Task
 from driftloop.streams.observer.time import Clock
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class PairedPanes(Panes):
     """Panes of one specification. In their keys two seats are one number, challenger's * SEATS + champion's."""
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(KIND, LAYOUT, len(UNITS), clock)
+        super().__init__(KIND, LAYOUT, clock, Table(LAYOUT.width, len(UNITS)))
 
     @staticmethod
     def place_of(key: PaneKey) -> tuple[int, int]:

@@ -8,12 +8,13 @@ revision. A pane is dropped when nothing can come for it any more: its end and t
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from driftloop.streams.observer.rows import FEW
+from driftloop.streams.observer.seats import SEATS_MOST
 from driftloop.streams.observer.sketch import Layout
 from driftloop.streams.observer.table import Added, Sums, Table
 from driftloop.streams.observer.time import Clock
@@ -63,27 +64,20 @@ class Place(NamedTuple):
 class Panes:
     """Panes of one kind and one specification."""
 
-    def __init__(self, kind: str, layout: Layout, sums: int, clock: Clock) -> None:
-        self.kind, self.layout, self.clock = kind, layout, clock
+    def __init__(self, kind: str, layout: Layout, clock: Clock, table: Table) -> None:
+        self.kind, self.layout, self.clock, self.table = kind, layout, clock, table
         self.first_revision = 0
         """Of panes that are opened from now on; above 0 after a rewind (replay.py)."""
         self.panes: dict[PaneKey, OpenPane] = {}
         self.changed: set[PaneKey] = set()
         """Panes that differ from their state record, those that are gone among them."""
-        self._table = Table(layout.width, sums)
         self._by_due: dict[float, list[PaneKey]] = {}
         self._dues: list[float] = []
         self._ends: list[tuple[float, PaneKey]] = []
 
     def fold(self, place: Place, added: Added) -> None:
         """Count n rows in."""
-        if not len(place.panes):
-            return
-        first, which = _groups(place)
-        columns = (place.seats, place.buckets, place.panes, place.due)
-        keys = zip(*(column[first].tolist() for column in columns), strict=True)
-        rows = [self._row(PaneKey(seat, bucket, pane), due) for seat, bucket, pane, due in keys]
-        self._table.add(np.array(rows), which, added)
+        fold_into([self], np.zeros(len(place.panes), np.int64), place, added)
 
     def take_due(self, watermark: float) -> Iterator[Due]:
         """What is due at or before the watermark, in order of (instant, key)."""
@@ -92,9 +86,9 @@ class Panes:
             for key in sorted(self._by_due.pop(due)):
                 pane = self.panes[key]
                 row = pane.parts.pop(due)
-                gained = self._table.first_two(row)
-                pane.total = self._table.read(row, pane.total)
-                self._table.release(row)
+                gained = self.table.first_two(row)
+                pane.total = self.table.read(row, pane.total)
+                self.table.release(row)
                 pane.revision += 1
                 self.changed.add(key)
                 yield Due(due, key, pane.revision, pane.total, gained)
@@ -114,21 +108,22 @@ class Panes:
 
     def parts_of(self, key: PaneKey) -> list[tuple[float, Sums]]:
         """The parts that have not been told yet, by instant."""
-        return [(due, self._table.read(row)) for due, row in sorted(self.panes[key].parts.items())]
+        return [(due, self.table.read(row)) for due, row in sorted(self.panes[key].parts.items())]
 
     def restore(self, key: PaneKey, revision: int, total: Sums | None, parts: list[tuple[float, Sums]]) -> None:
         pane = self._open(key)
         pane.revision, pane.total = revision, total
         for due, sums in parts:
-            pane.parts[due] = self._table.write(sums)
+            pane.parts[due] = self.table.write(sums)
             self._schedule(due, key)
 
-    def _row(self, key: PaneKey, due: float) -> int:
+    def row(self, key: PaneKey, due: float) -> int:
+        """Of the table, for what is due then."""
         self.changed.add(key)
         pane = self.panes.get(key) or self._open(key)
         row = pane.parts.get(due)
         if row is None:
-            row = pane.parts[due] = self._table.take()
+            row = pane.parts[due] = self.table.take()
             self._schedule(due, key)
         return row
 
@@ -142,6 +137,18 @@ class Panes:
             self._by_due[due] = []
             heapq.heappush(self._dues, due)
         self._by_due[due].append(key)
+
+
+def fold_into(panes: Sequence[Panes], whose: Codes, place: Place, added: Added) -> None:
+    """Count n rows in, each into the panes that ``whose`` says, int64[n]; all of them have one table."""
+    if not len(place.panes):
+        return
+    seats = place.seats + whose * SEATS_MOST if len(panes) > 1 else place.seats
+    first, which = _groups(place._replace(seats=seats))
+    columns = (whose, place.seats, place.buckets, place.panes, place.due)
+    keys = zip(*(column[first].tolist() for column in columns), strict=True)
+    rows = [panes[i].row(PaneKey(seat, bucket, pane), due) for i, seat, bucket, pane, due in keys]
+    panes[0].table.add(np.array(rows), which, added)
 
 
 def _few_groups(place: Place) -> tuple[Codes, Codes]:

@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from driftloop.streams.observer import together
 from driftloop.streams.observer.counters import CHALLENGER
-from driftloop.streams.observer.gathered import Gathered, stacked, together
+from driftloop.streams.observer.gathered import Gathered, as_one, stacked
 from driftloop.streams.observer.index import Slots
 from driftloop.streams.observer.join import (
     AMENDMENT,
@@ -31,6 +32,7 @@ from driftloop.streams.observer.join import (
 from driftloop.streams.observer.replay import PREDICTIONS, TRUTHS, Replay
 from driftloop.streams.observer.rows import Columns, Rows
 from driftloop.streams.observer.time import Clock, Times
+from driftloop.streams.observer.together import Made, Met
 from numpy.typing import DTypeLike, NDArray
 
 if TYPE_CHECKING:
@@ -116,7 +118,7 @@ class Pool:
 
     def drain(self) -> None:
         """Join and fold what has been gathered. Which topic goes first makes no difference (join.py)."""
-        made = [(model, together(model.gathered)) for model in self.models if model.gathered]
+        made = [(model, as_one(model.gathered)) for model in self.models if model.gathered]
         if made:
             self._predicted(made)
         known = [model for model in self.models if model.gathered_truths]
@@ -152,11 +154,13 @@ class Pool:
         self._count_misplaced(PREDICTIONS, models, members, batch)
         taken = self.join.predict(batch, payload)
         self._count_verdicts(taken, batch, members, PREDICTIONS)
-        end = 0
-        for model, new in made:
-            start, end = end, end + len(new.batch.ids)
+        ends = np.cumsum([len(new.batch.ids) for _, new in made])
+        for model in models:
             model.gathered.clear()
-            model.fold_predictions(new, taken.verdicts[start:end])
+        parts = zip(made, np.split(taken.verdicts, ends[:-1]), strict=True)
+        together.fold_predictions(
+            [Made(model.edition, new, verdicts) for (model, new), verdicts in parts], self.replay
+        )
         self._fold_pairs(taken)
 
     def _observed(self, models: Sequence[ModelFold]) -> None:
@@ -171,6 +175,11 @@ class Pool:
         self._count_verdicts(taken, batch, members, TRUTHS)
         self._fold_pairs(taken)
 
+    def _member(self, number: int) -> ModelFold:
+        model = self.members[number]
+        assert model is not None, "a model takes its rows with it"
+        return model
+
     def _members(self, counts: Sequence[tuple[ModelFold, int]], payload: dict[str, NDArray[Any]]) -> Members:
         """Whose each row is, uint8[n]; in the payload as well, if the rows say it."""
         found = np.repeat(np.array([m.member for m, _ in counts], np.uint8), [n for _, n in counts])
@@ -183,20 +192,20 @@ class Pool:
         predictions, truths = taken.prediction_slots, taken.truth_slots
         if not len(predictions):
             return
-        members = members_of(self.join.predictions, predictions)
-        for number, here in _by_member(members):
-            model = self.members[number]
-            assert model is not None, "a model takes its rows with it"
-            model.fold_pairs(predictions[here], truths[here])
+        parts: list[Met] = []
+        for number, here in _by_member(members_of(self.join.predictions, predictions)):
+            model = self._member(number)
+            p, t = predictions[here], truths[here]
+            parts += [Met(edition, p[rows], t[rows]) for edition, rows in model.editions_of(p)]
+            model.fold_contests(p, t)
+        together.fold_pairs(parts, self.join, self.replay)
 
     def _count_never(self, slots: Slots) -> None:
         if not len(slots):
             return
         rows = self.join.predictions
         for number, here in _by_member(members_of(rows, slots)):
-            model = self.members[number]
-            assert model is not None, "a model takes its rows with it"
-            challengers = model.seats.challengers[rows.columns["seats"][slots[here]]]
+            challengers = self._member(number).seats.challengers[rows.columns["seats"][slots[here]]]
             self._count("never_labelled", *self._over(rows, slots[here][~challengers]))
             self._count(f"never_labelled{CHALLENGER}", *self._over(rows, slots[here][challengers]))
 
@@ -238,8 +247,7 @@ class Pool:
             return
         counts = Counter(zip(members.tolist(), self._instants(members, moments).tolist(), strict=True))
         for (number, due), count in counts.items():
-            model = self.members[number]
-            assert model is not None, "a model takes its rows with it"
+            model = self._member(number)
             model.counters.gain(name, due, count)
             model.changed = True
 

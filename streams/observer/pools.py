@@ -8,6 +8,7 @@ import numpy as np
 from driftloop.streams.observer.join import Join
 from driftloop.streams.observer.model import ModelFold
 from driftloop.streams.observer.pool import MEMBERS, Pool, Shape, Types, listed
+from driftloop.streams.observer.table import Tables
 
 MEMBERS_MOST = 256
 """A byte a row says whose it is."""
@@ -20,6 +21,7 @@ class Pools:
 
     def __init__(self) -> None:
         self.pools: list[Pool] = []
+        self.tables = Tables()
 
     def __iter__(self) -> Iterator[Pool]:
         return iter(self.pools)

@@ -13,7 +13,7 @@ from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.tails import Tails
 from driftloop.streams.observer.panes import PaneKey, Panes, Place
 from driftloop.streams.observer.sketch import Layout
-from driftloop.streams.observer.table import Added
+from driftloop.streams.observer.table import Added, Table
 from driftloop.streams.observer.time import Clock
 from numpy.typing import DTypeLike, NDArray
 
@@ -74,7 +74,7 @@ class SegmentPanes(Panes):
     """Panes of one kind and one specification, one for each segment that has rows."""
 
     def __init__(self, kind: str, layout: Layout, sums: int, clock: Clock, segments: Segments) -> None:
-        super().__init__(kind, layout, sums, clock)
+        super().__init__(kind, layout, clock, Table(layout.width, sums))
         self.segments = segments
 
     def fold_each(self, place: Place, added: Added, codes: SegmentCodes) -> None:

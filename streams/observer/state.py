@@ -26,14 +26,15 @@ from typing import Any
 import numpy as np
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.observer.model import Edition, ModelFold
+from driftloop.streams.observer.edition import Edition
+from driftloop.streams.observer.model import ModelFold
 from driftloop.streams.observer.panes import PaneKey, Panes
 from driftloop.streams.observer.pool import Pool
 from driftloop.streams.observer.pools import Pools
 from driftloop.streams.observer.replay import NOTHING, Replay
 from driftloop.streams.observer.rows import BASE, SEGMENT_ROWS, Rows, Segment
 from driftloop.streams.observer.seats import Seats
-from driftloop.streams.observer.table import Sums
+from driftloop.streams.observer.table import Sums, Tables
 from numpy.typing import NDArray
 
 PARTS_MOST = 16
@@ -99,10 +100,10 @@ def restore_models(records: Mapping[bytes, bytes], replay: Replay = NOTHING) -> 
             elif what in ("met", "used"):
                 statuses.setdefault((what, model), {})[rest[0]] = value
         folds: dict[str, ModelFold] = {}
+        pools = Pools()
         for (what, model, *_), value in entries:
             if what == "model":
-                folds[model] = _from_summary(model, json.loads(value), specifications, replay)
-        pools = Pools()
+                folds[model] = _from_summary(model, json.loads(value), specifications, pools.tables, replay)
         told = [(int(pool), json.loads(value)) for (what, pool, *_), value in entries if what == "pool"]
         for number, summary in sorted(told, key=lambda one: one[0]):
             members = [None if model is None else folds[model] for model in summary["members"]]
@@ -151,13 +152,14 @@ def _from_summary(
     model: str,
     summary: dict[str, Any],
     specifications: dict[tuple[str, int], MonitorSpecification],
+    tables: Tables,
     replay: Replay,
 ) -> ModelFold:
-    fold = ModelFold(specifications[model, summary["active"]], summary.get("segmentations", 0), replay)
+    fold = ModelFold(specifications[model, summary["active"]], tables, summary.get("segmentations", 0), replay)
     numbers = [number for of, number in specifications if of == model]
     fold.active = summary["active"]
     fold.editions = {
-        number: Edition(specifications[model, number], replay.first_revision) for number in sorted(numbers)
+        number: Edition(specifications[model, number], tables, replay.first_revision) for number in sorted(numbers)
     }
     fold.saved_editions = set(numbers)
     fold.seats = Seats([(version, role) for version, role in summary["seats"]])

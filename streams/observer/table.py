@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,6 +133,19 @@ class Table:
         self._firsts = np.concatenate([self._firsts, np.full((more, 2), _FIRST_NONE)])
         self._lasts = np.concatenate([self._lasts, np.full((more, 2), -1)])
         self._free.extend(range(size + more - 1, size - 1, -1))
+
+
+class Tables:
+    """Those of a partition: panes that are equally wide share one, which goes with the last of them."""
+
+    def __init__(self) -> None:
+        self._tables: WeakValueDictionary[tuple[int, int], Table] = WeakValueDictionary()
+
+    def of(self, width: int, sums: int) -> Table:
+        found = self._tables.get((width, sums))
+        if found is None:
+            found = self._tables[width, sums] = Table(width, sums)
+        return found
 
 
 def _wider(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> tuple[int, int, int, int]:

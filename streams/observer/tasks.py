@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.observer.sketch import Codes
@@ -18,7 +20,7 @@ def task_of(spec: MonitorSpecification) -> Task:
     if spec.task == "binary":
         task = BINARY
     elif spec.task == "multiclass":
-        task = MulticlassTask(len(spec.classes))
+        task = _multiclass(len(spec.classes))
     else:
         assert spec.scales is not None, "a compiled regression has scales, known or not"
         task = RegressionTask(spec.scales)
@@ -26,6 +28,12 @@ def task_of(spec: MonitorSpecification) -> Task:
 
 
 BINARY = BinaryTask()
+
+
+@lru_cache(100)
+def _multiclass(classes: int) -> MulticlassTask:
+    """One for all models of so many classes: they are folded together."""
+    return MulticlassTask(classes)
 
 
 def decisions(spec: MonitorSpecification, scores: Floats) -> Codes:
