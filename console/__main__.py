@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from driftloop.console.broker.commands import app as broker_app
 from driftloop.console.dlq import app as dlq_app
+from driftloop.console.progress import Bar, say
 from driftloop.schemas.errors import BadRecord, ConfigError, DriftloopError, Unavailable
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from driftloop.schemas.settings import Settings
 
 EXIT_CODES: dict[type[DriftloopError], int] = {ConfigError: 2, BadRecord: 65, Unavailable: 75}
-NOT_RUNNING = 3
 SOMETHING_WRONG = 1
 
 app = typer.Typer(
@@ -34,7 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-broker_app = typer.Typer(help="The embedded Apache Kafka, for where there is no cluster.", no_args_is_help=True)
 topics_app = typer.Typer(help="Our topics, as schemas/topics.py lists them.", no_args_is_help=True)
 monitor_app = typer.Typer(help="What is watched of a model.", no_args_is_help=True)
 reference_app = typer.Typer(help="What a model is compared with.", no_args_is_help=True)
@@ -73,42 +73,6 @@ Workers = Annotated[
     ),
 ]
 WhileStdin = Annotated[bool, typer.Option("--while-stdin", hidden=True)]
-
-
-@broker_app.command("start")
-def broker_start() -> None:
-    """Start the embedded broker in the background; its data stays in the state folder."""
-    from driftloop.console.broker.daemon import start_broker
-
-    settings = _environment()
-    if settings.bootstrap_servers:
-        print(f"nothing is started: DRIFTLOOP_BOOTSTRAP_SERVERS names {settings.bootstrap_servers}")
-        return
-    found = start_broker(settings.state_folder, _progress)
-    print(f"Apache Kafka runs at {found.bootstrap}, process {found.pid}, data and log in {found.folder}")
-
-
-@broker_app.command("stop")
-def broker_stop() -> None:
-    """Stop the embedded broker; its data stays."""
-    from driftloop.console.broker.daemon import stop_broker
-
-    print("stopped" if stop_broker(_environment().state_folder) else "no embedded broker runs")
-
-
-@broker_app.command("status")
-def broker_status() -> None:
-    """Say whether the embedded broker runs, and where. Exit code 3: it does not."""
-    from driftloop.console.broker.daemon import running_broker
-
-    settings = _environment()
-    found = running_broker(settings.state_folder)
-    if settings.bootstrap_servers:
-        print(f"DRIFTLOOP_BOOTSTRAP_SERVERS names {settings.bootstrap_servers}: that cluster is used")
-    if found is None:
-        print(f"no embedded broker runs (state folder {settings.state_folder})")
-        raise typer.Exit(0 if settings.bootstrap_servers else NOT_RUNNING)
-    print(f"Apache Kafka runs at {found.bootstrap}, process {found.pid}, data and log in {found.folder}")
 
 
 @topics_app.command("apply")
@@ -290,11 +254,40 @@ def rewind(
 
 
 @app.command()
+def replay(
+    model: Annotated[str, typer.Argument(help="Model id.")],
+    spec: Annotated[Path | None, typer.Option(help="A monitor file to try (default: what is live).")] = None,
+    from_: Annotated[datetime | None, typer.Option("--from", help="Windows that begin here or later (UTC).")] = None,
+    to: Annotated[datetime | None, typer.Option("--to", help="Windows that begin before (UTC).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON object.")] = False,
+) -> None:
+    """What observer, judge and policy would tell of the topics' history; nothing is written.
+
+    With the live specification it is compared, to the byte, with what was told live: "identical" and the hash, or
+    the first difference. Exit code 1: there is one.
+    """
+    import json
+    import math
+
+    from driftloop.console.replay import report
+    from driftloop.console.replay.run import replay as fold_again
+
+    first, end = _utc(from_), _utc(to)
+    span = (-math.inf if first is None else first, math.inf if end is None else end)
+    with Bar() as bar:
+        found = fold_again(_connect(), model, spec, span, bar.show)
+    for line in [json.dumps(report.as_json(found), indent=2)] if as_json else report.lines(found):
+        print(line)
+    if found.verdict is not None and found.verdict.difference:
+        raise typer.Exit(SOMETHING_WRONG)
+
+
+@app.command()
 def up() -> None:
     """Start a broker if there is none, create the topics, run observer, judge and retrainer in the background."""
     from driftloop.console.services import up as start_all
 
-    start_all(_environment(), _progress)
+    start_all(_environment(), say)
 
 
 @app.command()
@@ -302,7 +295,7 @@ def down() -> None:
     """Stop what `up` has started; all data stays."""
     from driftloop.console.services import down as stop_all
 
-    stop_all(_environment(), _progress)
+    stop_all(_environment(), say)
 
 
 @app.command()
@@ -321,7 +314,7 @@ def _work(service: str, run: Callable[[Settings], int], workers: int | None, whi
     from driftloop.console.workers import run_workers, stop_with_stdin
 
     if workers:
-        raise typer.Exit(run_workers(_connect(), service, workers, _progress))
+        raise typer.Exit(run_workers(_connect(), service, workers, say))
     if while_stdin:
         stop_with_stdin()
     raise typer.Exit(run(_connect()))
@@ -337,10 +330,6 @@ def _connect() -> Settings:
     from driftloop.console.connection import connect
 
     return connect()
-
-
-def _progress(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _utc(moment: datetime | None) -> float | None:

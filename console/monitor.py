@@ -26,22 +26,36 @@ class AppliedMonitor(NamedTuple):
 
 def apply_monitor(settings: Settings, file: Path) -> AppliedMonitor:
     """Compile, check and publish. ConfigError: the file is not there, or what is wrong in it, by line."""
+    written = _written(file)
+    live = read_catalogue(settings).specification(written.model)
+    specification = _beside(written, live, file)
+    if live is not None and live.spec == specification.spec:
+        return AppliedMonitor(specification, changed=False)
+    publish(settings, specification_events(specification))
+    return AppliedMonitor(specification, changed=True)
+
+
+def compiled(file: Path, live: MonitorSpecification) -> MonitorSpecification:
+    """What applying the file would make live. ConfigError as ``apply_monitor``."""
+    written = _written(file)
+    return _beside(written, live, file) if written.model == live.model else written
+
+
+def _written(file: Path) -> MonitorSpecification:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}", "name a monitor file, TOML in UTF-8") from error
-    written = compile_monitor(text, str(file))
-    live = read_catalogue(settings).specification(written.model)
+    return compile_monitor(text, str(file))
+
+
+def _beside(written: MonitorSpecification, live: MonitorSpecification | None, file: Path) -> MonitorSpecification:
     if live is not None and live.task != written.task:
         raise ConfigError(
             f"{file} says task {written.task}, but {written.model} is a {live.task} model",
             "a model keeps its task, for its history would mean something else: give the new one another id",
         )
-    specification = keep_bins(written, live) if live else written
-    if live is not None and live.spec == specification.spec:
-        return AppliedMonitor(specification, changed=False)
-    publish(settings, specification_events(specification))
-    return AppliedMonitor(specification, changed=True)
+    return keep_bins(written, live) if live else written
 
 
 def keep_bins(written: MonitorSpecification, live: MonitorSpecification) -> MonitorSpecification:

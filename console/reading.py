@@ -50,7 +50,7 @@ def read_one(settings: Settings, topic: str, partition: int, offset: int) -> Any
 
 
 def _since(settings: Settings, topic: str, partitions: int, since_ms: int) -> list[TopicPartition]:
-    consumer = _consumer(settings)
+    consumer = open_consumer(settings)
     asked = [TopicPartition(topic, p, since_ms) for p in range(partitions)]
     deadline = time.monotonic() + CALL_SECONDS
     try:
@@ -60,7 +60,7 @@ def _since(settings: Settings, topic: str, partitions: int, since_ms: int) -> li
                 return found
             except KafkaException as error:  # a topic that was just made or moved gets its leader in a moment
                 if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
-                    raise _unavailable(topic, error.args[0]) from error
+                    raise unavailable(topic, error.args[0]) from error
                 time.sleep(0.1)
     finally:
         consumer.close()
@@ -80,14 +80,14 @@ def read_places(settings: Settings, places: list[TopicPartition]) -> Iterator[li
 def read_tails(settings: Settings, topic: str, records: int) -> Iterator[Any]:
     """The last ``records`` messages of every partition."""
     partitions = partitions_of(settings, topic)
-    consumer = _consumer(settings)
+    consumer = open_consumer(settings)
     try:
         places = []
         for p in range(partitions):
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=CALL_SECONDS)
             places.append(TopicPartition(topic, p, max(low, high - records)))
     except KafkaException as error:
-        raise _unavailable(topic, error.args[0]) from error
+        raise unavailable(topic, error.args[0]) from error
     finally:
         consumer.close()
     for batch in _read(settings, places, follow=False):
@@ -106,7 +106,7 @@ def partitions_of(settings: Settings, topic: str) -> int:
 
 
 def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Iterator[list[Any]]:
-    consumer = _consumer(settings)
+    consumer = open_consumer(settings)
     try:
         consumer.assign(places)
         unread = {(place.topic, place.partition) for place in places}
@@ -121,7 +121,7 @@ def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Ite
                 elif error.code() == KafkaError._PARTITION_EOF:
                     unread.discard((message.topic(), message.partition()))
                 else:
-                    raise _unavailable(places[0].topic, error)
+                    raise unavailable(places[0].topic, error)
             if first is not None or follow:
                 heard = time.monotonic()
             elif time.monotonic() > heard + SILENCE_SECONDS_MOST:
@@ -132,7 +132,8 @@ def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Ite
         consumer.close()
 
 
-def _consumer(settings: Settings) -> Consumer:
+def open_consumer(settings: Settings) -> Consumer:
+    """Assigned nothing yet; the end of a partition comes as a message with an error. Close it."""
     return Consumer(
         settings.confluent(
             group_id=settings.group("console"),  # librdkafka wants a name; it is never joined
@@ -149,5 +150,6 @@ def _consumer(settings: Settings) -> Consumer:
     )
 
 
-def _unavailable(topic: str, error: KafkaError) -> Unavailable:
+def unavailable(topic: str, error: KafkaError) -> Unavailable:
+    """The error for a topic that cannot be read."""
     return Unavailable(f"{topic} cannot be read: {error.str()}", "does the cluster run, and may this user read it?")

@@ -1,0 +1,125 @@
+"""Both source topics from their beginning to their end as of now, in step: a source that is ahead of the other waits.
+
+What is fetched side by side does not lie side by side in event time; read as it comes, the join would have to hold
+all that one topic is ahead. What waits is bounded: of a partition with enough of it nothing more is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
+from typing import Any, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from driftloop.console.reading import (
+    BATCH_RECORDS,
+    CALL_SECONDS,
+    SILENCE_SECONDS_MOST,
+    open_consumer,
+    partitions_of,
+    unavailable,
+)
+from driftloop.schemas.errors import Unavailable
+from driftloop.schemas.settings import Settings
+from driftloop.streams.fold import SourceRecords
+
+WAITING_MOST = 20_000
+"""Records of one partition, fetched and not given out."""
+Held = Callable[[str, int], bool]
+"""(topic, partition): should no more of it come for now?"""
+
+
+class _Span(NamedTuple):
+    """Offsets of a partition: from ``first`` to below ``end``."""
+
+    first: int
+    end: int
+
+
+class History:
+    """Use it with ``with``. ``records``: offsets in all; markers and holes leave fewer records.
+
+    Errors: ConfigError where a topic is missing; Unavailable where the cluster does not answer.
+    """
+
+    def __init__(self, settings: Settings, topics: Sequence[str]) -> None:
+        self._consumer: Consumer = open_consumer(settings)
+        try:
+            self._spans = {
+                (topic, partition): self._span(topic, partition)
+                for topic in topics
+                for partition in range(partitions_of(settings, topic))
+            }
+        except BaseException:
+            self._consumer.close()
+            raise
+        self.records = sum(span.end - span.first for span in self._spans.values())
+        self._waiting: dict[tuple[str, int], list[Any]] = {tp: [] for tp in self._spans}
+        self._open = {tp for tp, span in self._spans.items() if span.end > span.first}
+        self._paused: set[tuple[str, int]] = set()
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def read(self, held: Held) -> Iterator[SourceRecords]:
+        """Records, each partition's in the order of its offsets; ``lag``: offsets behind them."""
+        self._consumer.assign([TopicPartition(*tp, span.first) for tp, span in self._spans.items()])
+        heard = monotonic()
+        while self._open or any(self._waiting.values()):
+            came = self._fetch()
+            ready = [tp for tp, waiting in self._waiting.items() if waiting and not held(*tp)]
+            if came or ready:
+                heard = monotonic()
+            elif not self._open - self._paused:
+                ready = [tp for tp, waiting in self._waiting.items() if waiting][:1]  # nobody is left to wait for
+            elif monotonic() > heard + SILENCE_SECONDS_MOST:
+                raise Unavailable(f"neither a record nor the end of {self._open} for {SILENCE_SECONDS_MOST:.0f} s")
+            for tp in ready:
+                yield self._given(tp)
+            self._keep_bounded()
+
+    def _span(self, topic: str, partition: int) -> _Span:
+        try:
+            return _Span(*self._consumer.get_watermark_offsets(TopicPartition(topic, partition), CALL_SECONDS))
+        except KafkaException as error:
+            raise unavailable(topic, error.args[0]) from error
+
+    def _fetch(self) -> int:
+        wait = 0.0 if any(self._waiting.values()) else 0.1
+        first = self._consumer.poll(wait)
+        messages = [] if first is None else [first, *self._consumer.consume(BATCH_RECORDS, 0)]
+        for message in messages:
+            tp = message.topic(), message.partition()
+            if (error := message.error()) is None:
+                if message.offset() < self._spans[tp].end:
+                    self._waiting[tp].append(message)
+                if message.offset() >= self._spans[tp].end - 1:
+                    self._open.discard(tp)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._open.discard(tp)
+            else:
+                raise unavailable(tp[0], error)
+        return len(messages)
+
+    def _given(self, tp: tuple[str, int]) -> SourceRecords:
+        found, self._waiting[tp] = self._waiting[tp], []
+        return SourceRecords(
+            *tp,
+            [m.offset() for m in found],
+            [m.key() for m in found],
+            [m.value() for m in found],
+            [m.timestamp()[1] for m in found],
+            [()] * len(found),  # wanted for dead letters only
+            self._spans[tp].end - 1 - found[-1].offset() if tp in self._open else 0,
+        )
+
+    def _keep_bounded(self) -> None:
+        full = {tp for tp, waiting in self._waiting.items() if len(waiting) >= WAITING_MOST}
+        if stop := full - self._paused:
+            self._consumer.pause([TopicPartition(*tp) for tp in stop])
+        if go_on := self._paused - full:
+            self._consumer.resume([TopicPartition(*tp) for tp in go_on])
+        self._paused = full

@@ -1,0 +1,149 @@
+"""A replay in words: what it read, what it would have told, how that compares with the budget and with what was
+told live. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from driftloop.console.replay.pipeline import Told
+from driftloop.console.replay.verdict import Verdict, last_windows
+from driftloop.schemas.events import DecisionRecorded, DriftDetected, IncidentChanged, WindowMeasured
+from driftloop.schemas.headers import rfc3339
+from driftloop.schemas.specification import MonitorSpecification
+
+LISTED_MOST = 20
+DAY_SECONDS = 86_400.0
+
+
+class Replayed(NamedTuple):
+    """``is_live``: with the live specification; only then there is a ``verdict``, where something was told live."""
+
+    specification: MonitorSpecification
+    is_live: bool
+    records: int
+    seconds: float
+    dead_letters: int
+    told: tuple[Told, ...]
+    trainings: tuple[DecisionRecorded, ...]
+    verdict: Verdict | None
+
+
+class Sensitivity(NamedTuple):
+    """How near one feature came to an alarm: its largest shift (``unit``) and log evidence, and when."""
+
+    feature: str
+    effect: float
+    unit: str
+    log_evidence: float
+    at: float
+
+
+def windows_of(found: Replayed) -> list[WindowMeasured]:
+    """The last revision of every window of a champion, in order of time."""
+    last = (one.event for one in last_windows(found.told).values())
+    return [w for w in last if isinstance(w, WindowMeasured) and w.role == "champion"]
+
+
+def opened(found: Replayed) -> list[IncidentChanged]:
+    return [e for e in _events(found, IncidentChanged) if e.change == "opened"]
+
+
+def sensitivities(windows: Sequence[WindowMeasured]) -> list[Sensitivity]:
+    """By feature, the window with the most evidence against it; the strongest feature first."""
+    best: dict[str, Sensitivity] = {}
+    for window in windows:
+        for f in window.features:
+            one = Sensitivity(f.feature, f.effect, f.unit, f.log_evidence, window.window_start)
+            before = best.get(f.feature)
+            if before is None or (one.log_evidence, one.effect) > (before.log_evidence, before.effect):
+                best[f.feature] = one
+    return sorted(best.values(), key=lambda s: (-s.log_evidence, s.feature))
+
+
+def lines(found: Replayed) -> Iterator[str]:
+    """For a person."""
+    spec, windows = found.specification, windows_of(found)
+    per_second = found.records / max(found.seconds, 1e-9)
+    yield (
+        f"{spec.model}: {found.records:,} records in {found.seconds:.1f} s ({per_second:,.0f} a second), "
+        f"specification {spec.spec}{' (live)' if found.is_live else ''}, {found.dead_letters} could not be read"
+    )
+    if not windows:
+        yield "no window of a champion has closed: are there predictions, and does event time pass a window's end?"
+        return
+    yield from _alarms(found, windows)
+    yield from _sensitivity(windows)
+    yield from _trainings(found)
+    yield from _verdict(found)
+
+
+def _alarms(found: Replayed, windows: Sequence[WindowMeasured]) -> Iterator[str]:
+    spec, incidents = found.specification, opened(found)
+    days = (windows[-1].window_start + spec.window_seconds - windows[0].window_start) / DAY_SECONDS
+    allowed = days * DAY_SECONDS / spec.budget_seconds
+    drifts = _events(found, DriftDetected)
+    yield (
+        f"{len(windows)} windows over {days:.1f} days: {len(incidents)} incidents opened, {len(drifts)} alarms "
+        f"({sum(d.paging for d in drifts)} above the paging floor); the budget allows {allowed:.1f} false ones"
+    )
+    for incident in incidents[:LISTED_MOST]:
+        yield f"  {rfc3339(incident.as_of)} {incident.kind}: {incident.summary}"
+    if len(incidents) > LISTED_MOST:
+        yield f"  and {len(incidents) - LISTED_MOST} more"
+
+
+def _sensitivity(windows: Sequence[WindowMeasured]) -> Iterator[str]:
+    threshold = {t.name: math.log(t.threshold) for w in windows for t in w.tests if t.threshold > 0}
+    if threshold:
+        yield "log evidence that alarms: " + ", ".join(f"{name} {at:.1f}" for name, at in sorted(threshold.items()))
+    for one in sensitivities(windows)[:LISTED_MOST]:
+        yield f"  {one.feature}: {one.log_evidence:.1f} in {rfc3339(one.at)}, shift {one.effect:.3f} {one.unit}"
+
+
+def _trainings(found: Replayed) -> Iterator[str]:
+    if not found.specification.retrain.mode:
+        return
+    yield f"{len(found.trainings)} trainings would have been started (none is run; each is taken for rejected)"
+    for started in found.trainings[:LISTED_MOST]:
+        yield f"  {rfc3339(started.as_of)} {started.trigger}: {started.reason}"
+
+
+def _verdict(found: Replayed) -> Iterator[str]:
+    if found.verdict is None:
+        return
+    v = found.verdict
+    if not v.windows:
+        yield "nothing was told live under this specification: there is nothing to compare"
+    elif v.difference:
+        yield f"NOT identical to what was told live: {v.difference}"
+    else:
+        yield f"identical: {v.windows} windows, {v.alarms} alarms and incidents, sha256 {v.sha256}"
+    if v.ahead:
+        yield f"{v.ahead} events are still to be told live"
+
+
+def as_json(found: Replayed) -> dict[str, Any]:
+    """For scripts."""
+    windows = windows_of(found)
+    return {
+        "model": found.specification.model,
+        "specification": found.specification.spec,
+        "live": found.is_live,
+        "records": found.records,
+        "records_per_second": found.records / max(found.seconds, 1e-9),
+        "dead_letters": found.dead_letters,
+        "windows": len(windows),
+        "incidents": [
+            {"opened_at": i.opened_at, "as_of": i.as_of, "kind": i.kind, "summary": i.summary} for i in opened(found)
+        ],
+        "alarms": len(_events(found, DriftDetected)),
+        "sensitivity": [one._asdict() for one in sensitivities(windows)],
+        "trainings": [{"as_of": t.as_of, "trigger": t.trigger, "reason": t.reason} for t in found.trainings],
+        "verdict": None if found.verdict is None else found.verdict._asdict(),
+    }
+
+
+def _events(found: Replayed, kind: type[Any]) -> list[Any]:
+    return [one.event for one in found.told if isinstance(one.event, kind)]
