@@ -57,16 +57,16 @@ def average_precision(negatives: Counts, positives: Counts) -> Estimate | None:
     if not n1 or not q.sum():
         return None
     above, false = np.cumsum(p) - p, np.cumsum(q) - q
-    value = float(_precisions(p, above, false, q / (p + 1)).sum()) / n1
-    best = float(_precisions(p, above, false, np.zeros_like(q)).sum()) / n1
-    worst = float(_precisions(p, above, false + q, np.zeros_like(q)).sum()) / n1
+    nothing = np.zeros_like(q)
+    before, mixed = np.stack([false, false, false + q]), np.stack([q / (p + 1), nothing, nothing])
+    value, best, worst = (_precisions(p, above, before, mixed).sum(axis=1) / n1).tolist()
     found = effective(value, _tied_variance(p, q), int(n1), int(n1 + q.sum()))
     low, high = found.low - (value - worst), found.high + (best - value)
     return Estimate(value, max(0.0, low), min(1.0, high), found.count)
 
 
 def _precisions(p: Floats, above: Floats, false: Floats, mixed: Floats) -> Floats:
-    """Sum over j = 1..p of (above + j) / (above + false + (1 + mixed) j), a bin each.
+    """Sum over j = 1..p of (above + j) / (above + false + (1 + mixed) j), f8[orders, bins].
 
     With c = 1 + mixed and a = (above + false) / c each summand is 1/c + ((c - 1) above - false) / c^2 / (a + j).
     """
