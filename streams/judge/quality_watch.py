@@ -27,7 +27,8 @@ from driftloop.streams.judge.sums import Layout, Total
 
 KIND = "data_quality"
 COUNTED = ("labelled", "unlabelled", "duplicates")
-"""Running totals of a model of which a window's share is what they gained since the window before."""
+"""Running totals of a model of which a window's share is what they gained since the window before; a source that was
+set back begins again, and gains nothing meanwhile."""
 NAMED_MOST = 5
 TIMES_MOST = 1_000.0
 """Of nothing where there should be something any multiple would do."""
@@ -72,7 +73,7 @@ class QualityWatch:
         return found, told
 
     def _facts(self, specification: MonitorSpecification, layout: Layout, window: Judged) -> Facts:
-        gained = {name: window.totals.get(name, 0) - self.counted.get(name, 0) for name in COUNTED}
+        gained = {name: max(0, window.totals.get(name, 0) - self.counted.get(name, 0)) for name in COUNTED}
         first = not self.counted
         self.counted = {name: window.totals.get(name, 0) for name in COUNTED}
         labels = gained["labelled"] + gained["unlabelled"]
