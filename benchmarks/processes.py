@@ -33,13 +33,7 @@ class Worker:
         self, settings: Settings, folder: Path, name: str, command: Sequence[str] = OBSERVER, **more: str
     ) -> None:
         self.log = folder / f"{name}.log"
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("DRIFTLOOP_")} | {
-            "DRIFTLOOP_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
-            "DRIFTLOOP_PREFIX": settings.prefix,
-            "DRIFTLOOP_PARTITIONS": str(settings.partitions),
-            "DRIFTLOOP_SESSION_SECONDS": str(settings.session_seconds),
-            **more,
-        }
+        environment = settings.environment(os.environ) | more
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(command, env=environment, cwd=folder, stdout=out, stderr=out)
 

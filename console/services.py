@@ -62,8 +62,7 @@ def _start(settings: Settings, name: str, say: Say) -> Background:
     if pid := service.pid():
         say(f"{name:<10} runs already, process {pid}")
         return service
-    environment = os.environ | {"DRIFTLOOP_BOOTSTRAP_SERVERS": settings.bootstrap_servers}
-    pid = service.start([sys.executable, "-m", "driftloop.console", name], environment)
+    pid = service.start([sys.executable, "-m", "driftloop.console", name], settings.environment(os.environ))
     say(f"{name:<10} started, process {pid}, log {service.log}")
     return service
 

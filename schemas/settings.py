@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from driftloop.schemas.errors import ConfigError
@@ -94,6 +95,30 @@ class Settings:
                 f"DRIFTLOOP_SECURITY_PROTOCOL is {protocol} but there is no user", "set DRIFTLOOP_SASL_USERNAME"
             )
         return settings
+
+    def environment(self, around: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+        """``around`` with this deployment in it and none of any other: ``from_environment`` finds these settings."""
+        told = {
+            "DRIFTLOOP_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "DRIFTLOOP_PREFIX": self.prefix,
+            "DRIFTLOOP_PARTITIONS": str(self.partitions),
+            "DRIFTLOOP_REPLICATION": str(self.replication),
+            "DRIFTLOOP_STATE": str(self.state_folder),
+            "DRIFTLOOP_ARTEFACTS": str(self.artefacts_folder or ""),
+            "DRIFTLOOP_SIGNING_KEY": str(self.signing_key or ""),
+            "DRIFTLOOP_TRUSTED_KEYS": ",".join(self.trusted_keys),
+            "DRIFTLOOP_SECURITY_PROTOCOL": self.security_protocol,
+            "DRIFTLOOP_SASL_MECHANISM": self.sasl_mechanism,
+            "DRIFTLOOP_SASL_USERNAME": self.sasl_username,
+            "DRIFTLOOP_SASL_PASSWORD": self.sasl_password,
+            "DRIFTLOOP_SSL_CA": self.ssl_ca,
+            "DRIFTLOOP_SCHEMA_REGISTRY_URL": self.schema_registry_url,
+            "DRIFTLOOP_PENDING_MB": str(self.pending_mb),
+            "DRIFTLOOP_SESSION_SECONDS": str(self.session_seconds),
+            "DRIFTLOOP_INSTANCE_ID": self.instance_id,
+        }
+        others = {name: value for name, value in around.items() if not name.startswith("DRIFTLOOP_")}
+        return others | {name: value for name, value in told.items() if value}
 
     @property
     def artefacts(self) -> Path:

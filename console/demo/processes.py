@@ -36,7 +36,7 @@ class Processes:
 
     def service(self, name: str, settings: Settings) -> None:
         """Start ``driftloop <name>``, which goes on until it is told to stop."""
-        self._start(name, [f"{PACKAGE}.tether", name], environment_of(settings))
+        self._start(name, [f"{PACKAGE}.tether", name], settings.environment(os.environ))
 
     def job(self, name: str, arguments: Sequence[str]) -> None:
         """Start the demo's module ``name``, which ends by itself."""
@@ -105,14 +105,3 @@ class Processes:
             del self.running[name]
             if process.stdin:
                 process.stdin.close()
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """The environment in which a command of ours finds this deployment."""
-    own = {
-        "DRIFTLOOP_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
-        "DRIFTLOOP_PREFIX": settings.prefix,
-        "DRIFTLOOP_PARTITIONS": str(settings.partitions),
-        "DRIFTLOOP_STATE": str(settings.state_folder),
-    }
-    return dict(os.environ) | own

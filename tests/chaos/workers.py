@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from driftloop.schemas.settings import Settings
@@ -76,15 +76,7 @@ class Workers:
         """A new process; ``seat``: in the place of one that has ended."""
         name = f"w{len(self.all)}"
         seat = seat or (f"seat-{len(self.all)}" if self.static else "")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("DRIFTLOOP_")} | {
-            "DRIFTLOOP_BOOTSTRAP_SERVERS": self.settings.bootstrap_servers,
-            "DRIFTLOOP_PREFIX": self.settings.prefix,
-            "DRIFTLOOP_PARTITIONS": str(self.settings.partitions),
-            "DRIFTLOOP_STATE": str(self.settings.state_folder),
-            "DRIFTLOOP_SESSION_SECONDS": str(self.settings.session_seconds),
-        }
-        if seat:
-            environment["DRIFTLOOP_INSTANCE_ID"] = seat
+        environment = replace(self.settings, instance_id=seat).environment(os.environ)
         log, meter = self.folder / f"{name}.log", self.folder / f"{name}.meter"
         command = [sys.executable, str(SCRIPT), str(meter), str(self.settings.partitions)]
         with log.open("wb") as output:

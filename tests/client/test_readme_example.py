@@ -58,9 +58,8 @@ def test_the_example_runs(log: Any, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     module = ModuleType("my_model")
     exec(MY_MODEL, module.__dict__)
     monkeypatch.setitem(sys.modules, "my_model", module)
-    monkeypatch.setenv("DRIFTLOOP_BOOTSTRAP_SERVERS", log.settings.bootstrap_servers)
-    monkeypatch.setenv("DRIFTLOOP_PREFIX", log.settings.prefix)
-    monkeypatch.setenv("DRIFTLOOP_STATE", str(log.settings.state_folder))
+    for name, value in log.settings.environment().items():
+        monkeypatch.setenv(name, value)
 
     data = dump(module.EarlyIsLate(), ["my_model"])
     uri, sha256, size = Store(log.settings.artefacts).put(data)

@@ -164,14 +164,10 @@ def test_reading_stops_at_the_end_at_a_limit_or_never(settings: Settings) -> Non
 @pytest.mark.kafka
 def test_the_command_ends_quietly_when_its_reader_has_enough(settings: Settings) -> None:
     publish(settings, [Publication("deployments", f"m-{i}", DEPLOYED) for i in range(2_000)])
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("DRIFTLOOP_")} | {
-        "DRIFTLOOP_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
-        "DRIFTLOOP_PREFIX": settings.prefix,
-    }
     done = subprocess.run(
         f"{sys.executable} -m driftloop.console cat deployments | head -1",
         shell=True,
-        env=environment,
+        env=settings.environment(os.environ),
         capture_output=True,
         text=True,
         timeout=60,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,13 +55,7 @@ class Parent:
     def __init__(self, settings: Settings, log: Path) -> None:
         self.settings, self.log = settings, log
         self.admin = AdminClient(settings.confluent())
-        environment = os.environ | {
-            "DRIFTLOOP_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
-            "DRIFTLOOP_PREFIX": settings.prefix,
-            "DRIFTLOOP_STATE": str(settings.state_folder),
-            "DRIFTLOOP_SESSION_SECONDS": "20",
-            "DRIFTLOOP_INSTANCE_ID": "here",
-        }
+        environment = replace(settings, session_seconds=20.0, instance_id="here").environment(os.environ)
         command = [sys.executable, "-m", "driftloop.console", "observer", "--workers", "2"]
         with log.open("wb") as file:
             self.process = subprocess.Popen(command, env=environment, stdout=file, stderr=file)

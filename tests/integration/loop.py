@@ -35,13 +35,7 @@ class Loop:
     def __init__(self, settings: Settings, logs: Path) -> None:
         self.settings = settings
         self.logs = logs
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("DRIFTLOOP_")} | {
-            "DRIFTLOOP_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
-            "DRIFTLOOP_PREFIX": settings.prefix,
-            "DRIFTLOOP_PARTITIONS": str(settings.partitions),
-            "DRIFTLOOP_STATE": str(settings.state_folder),
-            "DRIFTLOOP_SESSION_SECONDS": "3",
-        }
+        self.environment = settings.environment(os.environ)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def command(self, *arguments: str) -> str:
@@ -117,7 +111,7 @@ class Loop:
             consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
             found, open_partitions = [], set(partitions)
             while open_partitions:
-                for message in consumer.consume(500, 0.2):
+                for message in consumer.consume(500, 0.05):
                     if message.error():
                         open_partitions.discard(message.partition())
                     else:

@@ -31,12 +31,7 @@ RUN = (
 class Worker:
     def __init__(self, settings: Settings, log: Path) -> None:
         self.log = log
-        self.environment = os.environ | {
-            "DRIFTLOOP_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
-            "DRIFTLOOP_PREFIX": settings.prefix,
-            "DRIFTLOOP_STATE": str(settings.state_folder),
-            "DRIFTLOOP_SESSION_SECONDS": "3",
-        }
+        self.environment = settings.environment(os.environ)
         self.start()
 
     def start(self) -> None:

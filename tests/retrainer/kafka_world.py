@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import subprocess
 import sys
@@ -128,13 +129,7 @@ sys.exit(main(Settings.from_environment(os.environ)))
 
 def process(settings, log) -> subprocess.Popen[bytes]:
     """The service as a process of its own."""
-    import os
-
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("DRIFTLOOP_")} | {
-        "DRIFTLOOP_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
-        "DRIFTLOOP_PREFIX": settings.prefix,
-        "DRIFTLOOP_STATE": str(settings.state_folder),
-        "DRIFTLOOP_SESSION_SECONDS": "3",
-    }
     with log.open("ab") as file:
-        return subprocess.Popen([sys.executable, "-c", ENTRY], env=environment, stdout=file, stderr=file)
+        return subprocess.Popen(
+            [sys.executable, "-c", ENTRY], env=settings.environment(os.environ), stdout=file, stderr=file
+        )

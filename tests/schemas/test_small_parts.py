@@ -6,6 +6,8 @@ import hashlib
 import json
 import math
 import random
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from aiokafka.partitioner import murmur2 as aiokafka_murmur2
@@ -18,7 +20,7 @@ from driftloop.schemas.jsonable import record_to_jsonable, to_jsonable
 from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.murmur2 import murmur2, partition_of, partitions_of
 from driftloop.schemas.prediction import encode_prediction, layout
-from driftloop.schemas.settings import Settings
+from driftloop.schemas.settings import VARIABLES, Settings
 from driftloop.schemas.specification import Feature, MonitorSpecification
 from driftloop.schemas.topics import TOPICS
 from hypothesis import given
@@ -31,6 +33,35 @@ from .examples import example
 def test_a_number_of_partitions_that_is_none_is_told_by_its_variable(text: str) -> None:
     with pytest.raises(ConfigError, match="DRIFTLOOP_PARTITIONS"):
         Settings.from_environment({"DRIFTLOOP_PARTITIONS": text})
+
+
+def test_settings_survive_the_way_through_an_environment() -> None:
+    every = Settings(
+        bootstrap_servers="a:1,b:2",
+        prefix="shop",
+        partitions=3,
+        replication=2,
+        state_folder=Path("/state"),
+        artefacts_folder=Path("/artefacts"),
+        signing_key=Path("/key.pem"),
+        trusted_keys=("aa", "bb"),
+        security_protocol="SASL_SSL",
+        sasl_mechanism="PLAIN",
+        sasl_username="ann",
+        sasl_password="= ,;",
+        ssl_ca="/ca.pem",
+        schema_registry_url="http://a:1,http://b:2",
+        session_seconds=7.5,
+        pending_mb=9,
+        instance_id="here-1",
+    )
+    plain = Settings()
+    assert not [f.name for f in fields(Settings) if getattr(every, f.name) == getattr(plain, f.name)]
+    assert set(every.environment()) == set(VARIABLES)
+    for settings in (every, plain):
+        assert Settings.from_environment(settings.environment()) == settings
+    around = {"PATH": "/bin", "DRIFTLOOP_INSTANCE_ID": "another", "DRIFTLOOP_PREFIX": "other"}
+    assert plain.environment(around) == {"PATH": "/bin"} | plain.environment()
 
 
 @pytest.mark.parametrize(
