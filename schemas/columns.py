@@ -21,7 +21,6 @@ from driftloop.schemas.outcome import sound_scores, unsound
 from driftloop.schemas.prefix import by_header, doubles, first_header
 from driftloop.schemas.rows import Reading, Values, row_numbers
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.schemas.tails import TAIL_BYTES_KEPT_MOST
 from driftloop.schemas.truths import read_truths
 from numpy.typing import NDArray
 
@@ -165,8 +164,7 @@ def _new_tail(
         except BadRecord as fault:
             reading.refuse(row, fault)
             return -1
-        if len(data) <= TAIL_BYTES_KEPT_MOST:
-            memo[data] = found
+        reader.table.remember(memo, data, found)
     return found
 
 

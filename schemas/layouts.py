@@ -19,7 +19,7 @@ from driftloop.schemas.events import Label
 from driftloop.schemas.outcome import truth_code
 from driftloop.schemas.prediction import NAMESPACE, ROLES, layout, record_name
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.schemas.tails import Tail, Tails, TailTable, TruthTable, TruthTail
+from driftloop.schemas.tails import KEPT_BYTES_MOST, Tail, Tails, TailTable, TruthTable, TruthTail
 from driftloop.schemas.vectors import NO_VECTOR, VectorBlock, Vectors, vector_of
 from driftloop.schemas.wire import Framing, Schema, parse, read_body
 from numpy.typing import NDArray
@@ -165,13 +165,20 @@ class Layouts:
         self._schemas = dict(schemas or {}) | {s.fingerprint: s.definition for s in generated}
         self.framing = Framing(schema_of_id, schema_of_fingerprint=self._schemas.get)
         self._tables = {model: TailTable(spec) for model, spec in self.specifications.items()}
+        self._every_table: list[TailTable | TruthTable] = [self.truths, *self._tables.values()]
         self._readers: dict[bytes, PredictionReader] = {}
 
     def begin_batch(self) -> None:
-        """Bound the tables of tails; called before a batch is read."""
-        self.truths.begin_batch()
-        for table in self._tables.values():
-            table.begin_batch()
+        """Bound the tables of tails, one by one and together; called before a batch is read."""
+        kept = 0
+        for table in self._every_table:
+            if table.is_long:
+                table.start()
+            kept += table.bytes
+        if kept > KEPT_BYTES_MOST:
+            for table in self._every_table:
+                if table.bytes * len(self._every_table) >= kept:  # as much as the others on average, or more
+                    table.start()
 
     def tails(self, model: str) -> Tails:
         """The table that ``tail`` of this model's columns points into, until the next batch."""

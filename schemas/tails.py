@@ -6,6 +6,7 @@ known one against 3 µs for a new one. One thread reads with a table: it is not 
 
 from __future__ import annotations
 
+from sys import getsizeof
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +16,13 @@ from numpy.typing import NDArray
 
 TAILS_KEPT_MOST = 16_384
 TAIL_BYTES_KEPT_MOST = 1_024
-"""A longer tail is decoded each time, so that the memo is bounded in bytes too (some 20 MB a model at worst)."""
-TEXT_CHARACTERS_KEPT_MOST = 16 << 20
-"""Of all tails in a table: categories and labels may be books, and each would be remembered once."""
+"""A longer tail is decoded each time."""
+KEPT_BYTES_MOST = 48 << 20
+"""Of the tables of all models together (layouts.py): categories and labels may be books, or others in every record,
+and what each model's table may keep would add up."""
+TAIL_BYTES, MEMO_BYTES = 300, 110
+"""What a tail takes in table and index beside its texts (measured: 170 of three categories; others keep codes beside
+it), and its bytes in the memo beside themselves (70)."""
 
 
 class Tail(NamedTuple):
@@ -67,64 +72,78 @@ def _code(known: dict[str, int] | None, value: str | None) -> int:
 
 
 class TailTable:
-    """The tails of one model's predictions, whichever schema wrote them. ``memo(header)``: bytes to index."""
+    """The tails of one model's predictions, whichever schema wrote them. ``memo(header)``: bytes to index.
+
+    ``bytes``: what it holds, about. ``start``: anew, when that is too much; batches read before keep the old one.
+    """
 
     def __init__(self, spec: MonitorSpecification) -> None:
         self._spec = spec
-        self._start()
+        self.start()
 
-    def _start(self) -> None:
+    def start(self) -> None:
         self.tails = Tails(self._spec)
         self._index: dict[Tail, int] = {}
         self._memos: dict[bytes, dict[bytes, int]] = {}
-        self._characters = 0
+        self.bytes = 0
 
-    def begin_batch(self) -> None:
-        """Start a new table if this one has grown too long; batches read before keep the old one."""
-        kept = max(len(self.tails), sum(map(len, self._memos.values())))
-        if kept > TAILS_KEPT_MOST or self._characters > TEXT_CHARACTERS_KEPT_MOST:
-            self._start()
+    @property
+    def is_long(self) -> bool:
+        return max(len(self.tails), sum(map(len, self._memos.values()))) > TAILS_KEPT_MOST
 
     def memo(self, header: bytes) -> dict[bytes, int]:
         """Index by tail bytes, for one framing."""
         return self._memos.setdefault(header, {})
+
+    def remember(self, memo: dict[bytes, int], data: bytes, index: int) -> None:
+        """Put the bytes of a tail into one of the memos."""
+        if len(data) <= TAIL_BYTES_KEPT_MOST:
+            memo[data] = index
+            self.bytes += MEMO_BYTES + len(data)
 
     def add(self, tail: Tail) -> int:
         """The index of ``tail``."""
         index = self._index.setdefault(tail, len(self.tails))
         if index == len(self.tails):
             self.tails.append(tail)
-            self._characters += sum([len(text) for text in (*tail[:3], *tail.categories) if text is not None])
+            self.bytes += TAIL_BYTES + sum(map(getsizeof, (*tail[:3], *tail.categories)))
         return index
 
 
 class TruthTable:
-    """The tails of ground truth of all models. ``memo``: Avro bytes of a tail without a value, to its index."""
+    """The tails of ground truth of all models. ``memo``: Avro bytes of a tail without a value, to its index.
+
+    ``bytes`` and ``start`` as those of a TailTable.
+    """
 
     def __init__(self) -> None:
-        self._start()
+        self.start()
 
-    def _start(self) -> None:
+    def start(self) -> None:
         self.tails: list[TruthTail] = []
         self.names: list[str] = []
         self.memo: dict[bytes, int] = {}
         self._index: dict[tuple[str, type, Label], int] = {}
         self._models: dict[str, int] = {}
-        self._characters = 0
+        self.bytes = 0
         self._arrays = (np.empty(0, np.int64), np.empty(0, np.int8))
 
-    def begin_batch(self) -> None:
-        """Start a new table if this one has grown too long; batches read before keep the old one."""
-        if len(self.tails) > TAILS_KEPT_MOST or self._characters > TEXT_CHARACTERS_KEPT_MOST:
-            self._start()
+    @property
+    def is_long(self) -> bool:
+        return max(len(self.tails), len(self.memo)) > TAILS_KEPT_MOST
+
+    def remember(self, data: bytes, index: int) -> None:
+        """Put the bytes of a tail into the memo."""
+        if len(data) <= TAIL_BYTES_KEPT_MOST:
+            self.memo[data] = index
+            self.bytes += MEMO_BYTES + len(data)
 
     def add(self, tail: TruthTail) -> int:
         """The index of ``tail``. Labels are told apart by type: True, 1 and 1.0 are equal to Python."""
         index = self._index.setdefault((tail.model, type(tail.label), tail.label), len(self.tails))
         if index == len(self.tails):
             self.tails.append(tail)
-            if isinstance(tail.label, str):
-                self._characters += len(tail.label)
+            self.bytes += TAIL_BYTES + getsizeof(tail.label)
             if tail.model not in self._models:
                 self._models[tail.model] = len(self.names)
                 self.names.append(tail.model)

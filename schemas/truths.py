@@ -20,7 +20,7 @@ from driftloop.schemas.events import GroundTruth
 from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.prefix import by_header, doubles, first_header
 from driftloop.schemas.rows import Reading, Values, row_numbers
-from driftloop.schemas.tails import TAIL_BYTES_KEPT_MOST, TruthTable
+from driftloop.schemas.tails import TruthTable
 from driftloop.schemas.wire import parse, read_body, read_start
 from numpy.typing import NDArray
 
@@ -159,8 +159,8 @@ def _new_tail(reading: Reading, layouts: Layouts, row: int, data: bytes) -> tupl
         return -1, math.nan
     value = record["value"]
     plain = read_start(_HEAD, data, 0)[1] == len(data) - (1 if value is None else _VALUE_BYTES)
-    if plain and len(data) <= TAIL_BYTES_KEPT_MOST:
-        memo[data if value is None else data[:-_VALUE_BYTES] + _NO_VALUE] = index
+    if plain:
+        layouts.truths.remember(data if value is None else data[:-_VALUE_BYTES] + _NO_VALUE, index)
     return index, math.nan if value is None else value
 
 

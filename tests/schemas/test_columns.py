@@ -18,7 +18,7 @@ from driftloop.schemas.events import GroundTruth, Progress, TimeMarker
 from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.prediction import encode_prediction, layout
 from driftloop.schemas.specification import Feature, MonitorSpecification
-from driftloop.schemas.tails import TAILS_KEPT_MOST, Tail
+from driftloop.schemas.tails import Tail
 from driftloop.schemas.wire import CONFLUENT, SINGLE_OBJECT, Schema, parse, write_body
 from hypothesis import given
 from hypothesis import strategies as st
@@ -371,17 +371,6 @@ def test_a_registry_that_is_down_sends_nothing_to_the_dead_letters() -> None:
 
     with pytest.raises(Unavailable):
         read_predictions([b"\x00\x00\x00\x00\x07" + prediction()[10:]], fresh(schema_of_id=down))
-
-
-def test_the_memo_of_tails_is_bounded_and_old_batches_keep_their_table() -> None:
-    layouts = fresh()
-    first = read_predictions([prediction(grade="g0")], layouts).columns[0]
-    for start in range(1, 3 * TAILS_KEPT_MOST, 2_000):
-        read_predictions([prediction(grade=f"g{i}") for i in range(start, start + 2_000)], layouts)
-        assert len(layouts.tails("loans")) <= TAILS_KEPT_MOST + 2_000
-    last = read_predictions([prediction(grade="g0")], layouts).columns[0]
-    assert seen(first) == seen(last)
-    assert first.tails is not last.tails
 
 
 def test_a_length_of_exabytes_allocates_nothing() -> None:

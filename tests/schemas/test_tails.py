@@ -1,0 +1,41 @@
+"""What is remembered of the variable parts of records is bounded, in number and in bytes, and loses nothing."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+from driftloop.schemas.codec import encode
+from driftloop.schemas.columns import read_predictions, read_truths
+from driftloop.schemas.events import GroundTruth
+from driftloop.schemas.tails import TAILS_KEPT_MOST
+
+from .test_columns import T0, fresh, prediction, seen
+
+
+def test_the_memo_of_tails_is_bounded_and_old_batches_keep_their_table() -> None:
+    layouts = fresh()
+    first = read_predictions([prediction(grade="g0")], layouts).columns[0]
+    for start in range(1, 3 * TAILS_KEPT_MOST, 2_000):
+        read_predictions([prediction(grade=f"g{i}") for i in range(start, start + 2_000)], layouts)
+        assert len(layouts.tails("loans")) <= TAILS_KEPT_MOST + 2_000
+    last = read_predictions([prediction(grade="g0")], layouts).columns[0]
+    assert seen(first) == seen(last)
+    assert first.tails is not last.tails
+
+
+def test_the_memos_of_all_models_together_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each record a category of its own, of some length: no table is long, and still they add up."""
+    monkeypatch.setattr("driftloop.schemas.layouts.KEPT_BYTES_MOST", 4_000_000)
+    layouts, kept = fresh(), []
+    calm = read_predictions([prediction(grade="calm")], layouts).columns[0]
+    tracemalloc.start()
+    for start in range(0, 16_000, 1_000):
+        read_predictions([prediction(grade=f"{i:500}") for i in range(start, start + 1_000)], layouts)
+        read_truths([encode(GroundTruth(T0, "loans", f"{i:500}")) for i in range(start, start + 1_000)], layouts)
+        kept.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert len(layouts.tails("loans")) < TAILS_KEPT_MOST / 4
+    assert max(kept) < 4_000_000 + 2 * 1_000 * 2_000, "the bound, and a batch of each"
+    assert max(kept) > 2_000_000, "what is known is kept"
+    assert seen(calm) == seen(read_predictions([prediction(grade="calm")], layouts).columns[0])
