@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -21,7 +22,8 @@ from .pure import run_pure
 PARTITIONS = 12
 
 
-def main() -> None:
+def main() -> int:
+    """0: nothing is wrong. A record that is read wrongly ends the run at once; a bound only fails it."""
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
@@ -35,6 +37,7 @@ def main() -> None:
     if asked.part != "pure":
         found["broker"] = run_on_broker(asked.records, asked.seed)
         _tell(found, asked.json)
+    return 1 if found.get("pure", {}).get("faults") else 0
 
 
 def run_on_broker(records: int, seed: int) -> dict[str, Any]:
@@ -68,4 +71,4 @@ def _tell(found: dict[str, Any], file: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,6 +17,7 @@ OBSERVER_BYTES_MOST = 400 << 20
 
 def test_each_broken_record_is_taken_as_the_oracle_reads_it_or_refused_for_what_is_wrong() -> None:
     found = run_pure(20_000, seed=1)
+    assert found["faults"] == [] and found["memory"]
     assert found["refused"] > found["accepted"] > 2_000
     assert set(MUTATIONS) < set(found["mutations"])
     assert any(how.startswith("large") for how in found["mutations"])
