@@ -10,6 +10,8 @@ ONLY ?=
 SEEDS ?= 1000
 SEED ?= 1
 RUNS ?= 6
+# Half of the time tests wait for Kafka and for processes: twice as many as a runner's two cores.
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check chaos fuzz bench bench-observer bench-budget simulate up down lock clean
@@ -33,7 +35,7 @@ demo: setup  ## the whole loop on a year of flights (REPORT=file.json writes the
 	$(BIN)/driftloop demo $(if $(REPORT),--report $(REPORT))
 
 test: setup  ## all tests, on a real broker that the run starts itself
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 check: setup  ## lint, format, types, import rules
 	$(BIN)/ruff check .

@@ -30,6 +30,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[LIFELINE] = Lifeline(folder / "lifeline")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for Kafka and for processes first: what is left fills the gaps, and no worker ends long before."""
+    items.sort(key=lambda item: item.get_closest_marker("kafka") is None)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node) -> None:  # type: ignore[no-untyped-def]
     """xdist: tell each worker which run it belongs to."""

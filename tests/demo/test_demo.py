@@ -23,6 +23,8 @@ from driftloop.console.topics import delete_topics
 from driftloop.schemas.settings import Settings
 
 DAYS = 6
+LONG_ENOUGH = ("--days", "25")
+"""To be ended early; a year's comparison of policies would be most of the work, for nothing."""
 SECONDS_MOST = 240
 
 
@@ -149,7 +151,7 @@ def check_commands(said: str) -> None:
 @pytest.mark.kafka
 @pytest.mark.timeout(SECONDS_MOST)
 def test_ctrl_c_ends_everything_and_cleans_up(tmp_path: Path) -> None:
-    with demo(tmp_path) as process:
+    with demo(tmp_path, *LONG_ENOUGH) as process:
         read_until(process, "v1 promoted")
         assert of(tmp_path, "tether observer")
         process.send_signal(signal.SIGINT)
@@ -164,7 +166,7 @@ def test_ctrl_c_ends_everything_and_cleans_up(tmp_path: Path) -> None:
 @pytest.mark.kafka
 @pytest.mark.timeout(SECONDS_MOST)
 def test_kill_9_leaves_no_process_behind(tmp_path: Path) -> None:
-    with demo(tmp_path) as process:
+    with demo(tmp_path, *LONG_ENOUGH) as process:
         read_until(process, "v1 promoted")
         assert len(of(tmp_path)) >= 6
         process.kill()
@@ -175,7 +177,7 @@ def test_kill_9_leaves_no_process_behind(tmp_path: Path) -> None:
 @pytest.mark.kafka
 @pytest.mark.timeout(SECONDS_MOST)
 def test_a_service_that_dies_is_named_with_its_log_and_the_rest_is_stopped(tmp_path: Path) -> None:
-    with demo(tmp_path) as process:
+    with demo(tmp_path, *LONG_ENOUGH) as process:
         read_until(process, "v1 promoted")
         (judge,) = of(tmp_path, "tether judge")
         os.kill(judge, signal.SIGKILL)

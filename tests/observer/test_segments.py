@@ -125,7 +125,7 @@ def test_cuts_interleaving_and_crashes_change_no_byte_of_a_segment(seed: int) ->
     for trial in range(3):
         rng = random.Random(seed * 10 + trial)
         other = Transport(world, context(None, *specs))
-        other.run(rng, batch=rng.choice((3, 40)), crashes=rng.choice((0.0, 0.1, 0.5)))
+        other.run(rng, batch=rng.choice((3, 40)), crashes=rng.choice((0.0, 0.1, 0.25)))
         assert sorted(value for _, value in panes_of(other)) == expected
         names = {dict(o.headers)["ce_id"] for o in other.outputs if o.key in (b"loans", b"clicks")}
         assert len(names) == len(expected)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,13 +23,6 @@ from driving import (
 pytestmark = pytest.mark.kafka
 
 EACH_SIDE = 3000
-
-
-@pytest.fixture
-def workers(settings: Settings, tmp_path: Path) -> Iterator[Workers]:
-    found = Workers(settings, tmp_path)
-    yield found
-    found.end()
 
 
 def under_way(settings: Settings, most: int) -> bool:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from driftloop.schemas.settings import Settings
@@ -27,10 +24,10 @@ def test_a_seat_is_lost_to_a_namesake_but_not_to_an_expired_session() -> None:
 
 
 @pytest.fixture
-def workers(settings: Settings, tmp_path: Path) -> Iterator[Workers]:
-    found = Workers(replace(settings, session_seconds=15.0), tmp_path)
-    yield found
-    found.end()
+def workers(workers: Workers) -> Workers:
+    """Their sessions outlast what a busy machine holds up."""
+    workers.settings = replace(workers.settings, session_seconds=6.0)
+    return workers
 
 
 @pytest.mark.kafka
@@ -38,6 +35,7 @@ def test_a_restart_within_the_session_leaves_the_others_alone(settings: Settings
     feed(settings, EACH_SIDE)
     calm = workers.start(instance_id="calm")
     workers.wait_for(calm, "ready: partitions 0, 1, 2, 3")
+    workers.settings = replace(workers.settings, session_seconds=120.0)
     killed = workers.start(instance_id="killed")
     workers.wait_for(killed, "ready: partitions")
     workers.wait_for(calm, "kept in memory")
@@ -45,11 +43,9 @@ def test_a_restart_within_the_session_leaves_the_others_alone(settings: Settings
     killed.kill()
     killed.wait()
     feed(settings, EACH_SIDE)
-    started = time.monotonic()
     again = workers.start(instance_id="killed")
     wait_until_absorbed(settings, 2 * EACH_SIDE)
-    assert time.monotonic() - started < 10, "the session need not run out"
-    assert workers.log(calm) == said, "nothing was revoked from the other"
+    assert workers.log(calm) == said, "nothing was revoked from the other, and the session did not run out"
     for worker in (calm, again):
         assert workers.stop(worker) == Exit.STOPPED
     expect_exact(settings, 2 * EACH_SIDE)

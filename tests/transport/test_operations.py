@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -16,13 +14,6 @@ from driftloop.streams.transport.header import HEADER_KEY, StateHeader
 from driving import Workers, expect_exact, feed, wait_until, wait_until_absorbed
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture
-def workers(settings: Settings, tmp_path: Path) -> Iterator[Workers]:
-    found = Workers(settings, tmp_path)
-    yield found
-    found.end()
 
 
 def create_anew(settings: Settings, topic: str, partitions: int) -> None:

@@ -6,8 +6,6 @@ import asyncio
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,13 +30,6 @@ from driving import (
 pytestmark = pytest.mark.kafka
 
 EACH_SIDE = 3000
-
-
-@pytest.fixture
-def workers(settings: Settings, tmp_path: Path) -> Iterator[Workers]:
-    found = Workers(settings, tmp_path)
-    yield found
-    found.end()
 
 
 def restored(workers: Workers, worker: subprocess.Popen[bytes]) -> list[int]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -68,13 +66,6 @@ STEP = 500
 APART_MOST = STEP + 3 * 2_300
 """What was fetched before anybody could know is still taken: a fetch or two."""
 EACH_SIDE = 20_000
-
-
-@pytest.fixture
-def workers(settings: Settings, tmp_path: Path) -> Iterator[Workers]:
-    found = Workers(settings, tmp_path)
-    yield found
-    found.end()
 
 
 def feed_unevenly(settings: Settings) -> None:
