@@ -1,7 +1,8 @@
 """Is it drifting? Pure steps over numpy, one concept a file; adding a test is one file and one line of ``DETECTORS``.
 
 Every test has the same face: ``Settings``, ``start(settings)``, ``step(settings, state, seen) -> (state, Verdict)``,
-``to_bytes(state)``, ``from_bytes(data)`` and ``BOUND``, which says what its false alarms are held to, and when.
+``to_bytes(state)``, ``from_bytes(data)`` and ``BOUND``, which says what its false alarms are held to, and when. Those
+that watch single values also have ``scan(settings, state, values) -> (state, Found)``: at which of them they alarm.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from driftloop.detectors import chi2_sr, e_detector, river_adapter, seasonal, window_csr
+from driftloop.detectors import chi2_sr, csr, e_detector, e_sr, river_adapter, seasonal, window_csr
+from driftloop.detectors.classical import adwin, ddm, eddm, hddm_a, hddm_w, kswin, page_hinkley
+from driftloop.detectors.scanning import Found
 from driftloop.detectors.verdict import Verdict
 
 __all__ = ["DETECTORS", "Detector", "Verdict"]
@@ -18,7 +21,8 @@ __all__ = ["DETECTORS", "Detector", "Verdict"]
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """One sequential test, as data. ``watches``: what a step is given; what it says has at least Verdict's fields."""
+    """One sequential test, as data. ``watches``: what a step is given; what it says has at least Verdict's fields.
+    ``scan``: of those that watch values."""
 
     name: str
     watches: str
@@ -28,20 +32,44 @@ class Detector:
     step: Callable[[Any, Any, Any], tuple[Any, Any]]
     to_bytes: Callable[[Any], bytes]
     from_bytes: Callable[[bytes], Any]
+    scan: Callable[[Any, Any, Any], tuple[Any, Found]] | None = None
 
 
 def _table(**rows: tuple[Any, str]) -> dict[str, Detector]:
     return {
-        name: Detector(name, watches, m.BOUND, m.Settings, m.start, m.step, m.to_bytes, m.from_bytes)
+        name: Detector(
+            name,
+            watches,
+            m.BOUND,
+            m.Settings,
+            m.start,
+            m.step,
+            m.to_bytes,
+            m.from_bytes,
+            getattr(m, "scan", None),
+        )
         for name, (m, watches) in rows.items()
     }
+
+
+_ERRORS = "errors, 0 or 1, one after the other"
+_VALUES = "values, one after the other"
 
 
 DETECTORS: dict[str, Detector] = _table(
     e_detector=(e_detector, "the losses of one pane, as a histogram"),
     window_csr=(window_csr, "a score a feature of one window"),
     chi2_sr=(chi2_sr, "counts a feature of one window of independent rows"),
-    river=(river_adapter, "values, one after the other"),
+    e_sr=(e_sr, "losses in 0..1, one after the other"),
+    csr=(csr, _VALUES),
+    adwin=(adwin, _VALUES),
+    ddm=(ddm, _ERRORS),
+    eddm=(eddm, _ERRORS),
+    page_hinkley=(page_hinkley, _VALUES),
+    hddm_a=(hddm_a, _ERRORS),
+    hddm_w=(hddm_w, _ERRORS),
+    kswin=(kswin, _VALUES),
+    river=(river_adapter, _VALUES),
 ) | {
     "seasonal": Detector(
         "seasonal",

@@ -23,6 +23,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+from driftloop.detectors.scanning import Found, Positions, verdict_of
 from driftloop.detectors.verdict import Verdict
 
 BOUND = "none stated"
@@ -58,21 +60,31 @@ def start(settings: Settings) -> State:
     return State(_class_of(settings.detector)(**dict(settings.parameters)), 0, 0)
 
 
-def step(settings: Settings, state: State, values: Sequence[float]) -> tuple[State, Verdict]:
-    """Take values in, one after the other; ``alarmed``: at one of them at least. The state given stays as it was.
-
-    ``statistic`` is the number of alarms, against a threshold of 1.
-    """
+def scan(settings: Settings, state: State, values: Sequence[float]) -> tuple[State, Found]:
+    """Take values in, one after the other. The state given stays as it was."""
     detector = copy.deepcopy(state.detector)
     falling = settings.detector in _WATCH_A_FALL
-    alarms = seen = 0
-    for value in values:
+    alarms, warnings, seen = [], [], 0
+    for i, value in enumerate(np.asarray(values, dtype=np.float64).tolist()):
         if math.isfinite(value):
             detector.update(1.0 - value if falling else value)
-            alarms += bool(detector.drift_detected)
             seen += 1
+            if detector.drift_detected:
+                alarms.append(i)
+            if getattr(detector, "warning_detected", False):
+                warnings.append(i)
     after = State(detector, state.values + seen, state.left_out + len(values) - seen)
-    return after, Verdict(float(alarms), 1.0, alarms > 0)
+    return after, Found(_positions(alarms), _positions(warnings))
+
+
+def step(settings: Settings, state: State, values: Sequence[float]) -> tuple[State, Verdict]:
+    """``scan``, of which only the number of alarms is told: ``statistic``, against a threshold of 1."""
+    state, found = scan(settings, state, values)
+    return state, verdict_of(found)
+
+
+def _positions(found: list[int]) -> Positions:
+    return np.array(found, dtype=np.int64)
 
 
 def estimate(state: State) -> float | None:

@@ -27,6 +27,19 @@ class Case:
     wrong: Any = None
 
 
+VALUE_BY_VALUE: dict[str, dict[str, Any]] = {
+    "e_sr": {},
+    "csr": {"reference": 100},
+    "adwin": {},
+    "ddm": {},
+    "eddm": {"beta": 0.5, "alpha": 0.6},
+    "page_hinkley": {"threshold": 20.0},
+    "hddm_a": {},
+    "hddm_w": {},
+    "kswin": {"alpha": 1e-4, "stat_size": 50},
+}
+
+
 def counts(rng: np.random.Generator, shares: list[float], n: int) -> tuple[int, ...]:
     return tuple(rng.multinomial(n, shares).tolist())
 
@@ -80,6 +93,7 @@ def cases() -> list[Case]:
             Pane(MONDAY + 336 * 3600.0, np.zeros(78, np.int64)),
             Pane(0.0, np.zeros(5, np.int64)),
         ),
+        *(Case(name, settings, bits, worse, [], [[0.0, 1.0]]) for name, settings in VALUE_BY_VALUE.items()),
         Case("river", {"detector": "ADWIN"}, bits, worse, []),
     ]
 
@@ -162,6 +176,81 @@ def test_bytes_of_another_layout_are_refused(case: Case) -> None:
     if case.name != "river":
         with pytest.raises(ValueError, match="too many"):
             detector.from_bytes(data + b"\x00")
+
+
+values_only = pytest.mark.parametrize("name", VALUE_BY_VALUE)
+
+
+def scanned(name: str, *batches: list[float]) -> tuple[list[list[int]], Any]:
+    """The alarms of each batch, and the state behind the last."""
+    detector = DETECTORS[name]
+    settings = detector.settings(**VALUE_BY_VALUE[name])
+    assert detector.scan is not None
+    state, alarms = detector.start(settings), []
+    for batch in batches:
+        state, found = detector.scan(settings, state, batch)
+        alarms.append(found.alarms.tolist())
+    return alarms, state
+
+
+def flat(batches: list[list[float]]) -> list[float]:
+    return [value for batch in batches for value in batch]
+
+
+@values_only
+def test_what_is_no_measurement_is_left_out_and_counted_and_blinds_nobody(name: str) -> None:
+    """NaN, infinities and 1e200 between the values: the same alarms, at the same values, and four counted."""
+    case = CASES[name]
+    quiet, worse = flat(case.quiet), flat(case.changed)
+    bad = [float("nan"), float("inf"), -float("inf"), 1e200]
+    (_, plain), _ = scanned(name, quiet, worse)
+    (before, dirty), state = scanned(name, quiet[:500] + bad + quiet[500:], worse)
+    assert before == []
+    assert dirty == plain != []
+    assert state.left_out == 4
+    (shifted, *_), _ = scanned(name, bad + quiet + worse)
+    assert shifted == [len(bad) + len(quiet) + at for at in plain], "positions are those of the batch as given"
+
+
+@values_only
+@pytest.mark.parametrize("constant", [0.0, 0.1, 1.0])
+def test_a_constant_stream_never_alarms(name: str, constant: float) -> None:
+    (alarms,), state = scanned(name, [constant] * 5_000)
+    assert alarms == []
+    assert not any(np.isnan(part).any() for part in map(np.asarray, flatten(state)))
+
+
+def flatten(state: Any) -> list[Any]:
+    """Numbers and arrays of a state, however deep."""
+    if not isinstance(state, tuple):
+        return [state]
+    return [part for inner in state for part in flatten(inner)]
+
+
+@values_only
+def test_an_empty_batch_changes_nothing(name: str) -> None:
+    values = flat(CASES[name].quiet)
+    _, plain = scanned(name, values)
+    alarms, around = scanned(name, [], values[:300], [], values[300:], [])
+    to_bytes = DETECTORS[name].to_bytes
+    assert alarms == [[]] * 5
+    assert to_bytes(around) == to_bytes(plain)
+
+
+@values_only
+def test_the_state_is_bounded(name: str) -> None:
+    """20,000 values take no more than 4 kB above 2,000."""
+    rng = np.random.default_rng(4)
+    _, short = scanned(name, rng.binomial(1, 0.2, 2_000).astype(float).tolist())
+    _, long = scanned(name, rng.binomial(1, 0.2, 20_000).astype(float).tolist())
+    to_bytes = DETECTORS[name].to_bytes
+    assert len(to_bytes(long)) < len(to_bytes(short)) + 4_096
+
+
+@pytest.mark.parametrize("name", ["ddm", "e_sr"])
+def test_what_is_no_error_or_loss_is_refused_in_a_sentence(name: str) -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        scanned(name, [0.0, 7.0])
 
 
 @everyone

@@ -7,13 +7,20 @@ import importlib
 import pkgutil
 
 import driftloop.detectors
+import driftloop.detectors.classical
 import driftloop.detectors.seasonal
 import driftloop.streams.judge
 import pytest
+from driftloop.detectors import DETECTORS
 
 MODULES = [
     f"{package.__name__}.{found.name}"
-    for package in (driftloop.detectors, driftloop.detectors.seasonal, driftloop.streams.judge)
+    for package in (
+        driftloop.detectors,
+        driftloop.detectors.classical,
+        driftloop.detectors.seasonal,
+        driftloop.streams.judge,
+    )
     for found in pkgutil.iter_modules(package.__path__)
     if found.name != "worker"
 ]
@@ -26,6 +33,7 @@ def test_every_example_prints_what_it_says(name: str) -> None:
 
 
 def test_every_detector_has_an_example() -> None:
-    for name in ("e_detector", "window_csr", "chi2_sr", "river_adapter", "seasonal"):
-        found = doctest.testmod(importlib.import_module(f"driftloop.detectors.{name}"))
-        assert found.attempted >= 3
+    for name in DETECTORS:
+        place = next(module for module in MODULES if module.rsplit(".", 1)[-1] in (name, f"{name}_adapter"))
+        found = doctest.testmod(importlib.import_module(place))
+        assert found.attempted >= 3, name

@@ -1,0 +1,1 @@
+"""The harness behind ``make bench-detectors``: streams with known changes, contenders, and how alarms are scored."""
