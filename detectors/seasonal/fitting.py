@@ -26,6 +26,8 @@ ODD = 2.5
 """Times the median day: the 2.5 of the recipe, where holidays of .4 sd read 4 to 30."""
 SURE_DAYS = 20
 """Days' worth of the whole day's inflation in that of an hour."""
+QUIET_COUNTS = 0.5
+"""Of a quiet week of the reference, as one of the live stream: its season is learned from itself, so it is calmer."""
 NEVER_SEEN = 1e12
 """Inflation of a channel that the reference has no value of: nothing can be said against it."""
 NO_SHAPE = 1e-12
@@ -67,7 +69,8 @@ def fit(settings: Settings, panes: Sequence[Pane]) -> Baseline | Unknown:
 
 
 def warmed(plan: Plan, baseline: Baseline, first: int, counts: Doubles) -> Baseline:
-    """Replay the reference once: a stream that already spends the budget starts with a higher threshold.
+    """Replay the reference once: a stream that already spends the budget starts with a higher threshold, a quiet one
+    with a lower.
 
     ``counts`` [T, M, bins].
     """
@@ -75,7 +78,8 @@ def warmed(plan: Plan, baseline: Baseline, first: int, counts: Doubles) -> Basel
     for t, one in enumerate(counts):
         if one.any():
             live, _ = core.advance(plan, baseline, live, first + t, one, learn=False)
-    return baseline._replace(start=np.array([np.maximum(0.0, live.keeper.c), live.keeper.k]))
+    c = np.where(live.keeper.c > 0, live.keeper.c, live.keeper.c * QUIET_COUNTS)
+    return baseline._replace(start=np.array([c, live.keeper.k]))
 
 
 def learned(plan: Plan, found: History) -> Baseline:

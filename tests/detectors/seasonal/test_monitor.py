@@ -381,3 +381,18 @@ def test_days_that_begin_at_five_are_days_of_the_calendar_that_holds_their_start
     periods = [clock.period(MONDAY + 5 * HOUR + 86_400.0 * day) for day in range(4)]
     assert [clock.slot(new_york, period).weekday for period in periods] == [0, 1, 6, 3]
     assert [clock.start_of(period) for period in periods] == [MONDAY + 5 * HOUR + 86_400.0 * day for day in range(4)]
+
+
+@pytest.mark.parametrize("wander", [0.0, 0.2])
+def test_the_least_shift_it_names_is_the_border_of_what_it_finds_within_a_day(wander: float) -> None:
+    """Eight streams: half as much is found in at most two of them, half as much again in at least six."""
+    monitor = learned(wander)
+    found = {0.5: 0, 1.5: 0}
+    named = run(monitor, list(panes(1, first=REFERENCE, wander=wander)))[1][0].blind_below
+    for seed in range(2, 10):
+        for times in found:
+            stream = panes(36, first=REFERENCE, wander=wander, seed=seed, shift=times * named, shift_from=12)
+            _, told = run(monitor, list(stream))
+            found[times] += "opened" in changes(told[12:])
+    assert found[0.5] <= 2
+    assert found[1.5] >= 6
