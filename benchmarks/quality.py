@@ -1,6 +1,6 @@
 """How often the learned rules of data quality are wrong, and what they see: seeded weeks, no broker.
 
-    python benchmarks/quality.py [--weeks 52] [--seeds 100] [--json FILE]
+    python benchmarks/quality.py [--weeks 26] [--seeds 40] [--json FILE]
 
 The world: 20 features (10 numeric in 16 bins, 10 of 8 categories), a reference of 28 days, daily windows of about
 2,000 predictions with weekends at 40 % and days that differ (log-normal, sd .15). Of every fourth feature values are
@@ -91,8 +91,8 @@ def measure(seeds: int, weeks: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--weeks", type=int, default=52)
-    parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--weeks", type=int, default=26)
+    parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     found = measure(given.seeds, given.weeks)

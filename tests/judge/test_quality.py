@@ -13,6 +13,8 @@ from driftloop.schemas.quality import LEARNED, FeatureRules, QualityRules
 from driftloop.schemas.specification import Feature
 from driftloop.streams.judge.quality import Facts, check
 from driftloop.streams.judge.quality_history import History, Past, Usual
+from driftloop.streams.judge.quality_watch import Judged, QualityWatch
+from driftloop.streams.judge.sums import Layout, total
 
 from benchmarks.quality import play
 
@@ -231,6 +233,29 @@ def test_most_traffic_lost_is_an_incident_once_a_week_is_known_none_at_all_is_an
     assert "volume 10 predictions (limit 80, usually 200)" in told[0].summary
     empty = next(e for e in events if isinstance(e, WindowMeasured) and e.window_start == START + 11 * DAY)
     assert (empty.status, empty.status_reason) == ("UNKNOWN", "no data")
+
+
+def test_labels_and_repeats_are_counted_from_window_to_window() -> None:
+    watch, layout = QualityWatch(), Layout(SPEC)
+    totals = {"labelled": 5_000, "unlabelled": 400, "duplicates": 300}
+
+    def close(day: int) -> list[tuple[str, str]]:
+        sums = replace(total(layout, ()), predictions=1_000)
+        panes = ((START + day * DAY + 18 * HOUR, 1_000),)
+        window = Judged("v1", START + day * DAY, sums, panes, dict(totals))
+        found, _ = watch.close(SPEC, layout, None, window)
+        return [(b.rule, b.feature) for b in found]
+
+    assert close(0) == [], "what was before the first window belongs to none"
+    totals |= {"labelled": 5_900, "unlabelled": 400, "duplicates": 302}
+    assert close(1) == []
+    totals |= {"labelled": 6_700, "unlabelled": 500, "duplicates": 700}
+    assert close(2) == [("type", "label"), ("duplicates", "")]
+    totals |= {"labelled": 100, "unlabelled": 0, "duplicates": 0}
+    assert close(3) == [], "a source was set back"
+    totals |= {"labelled": 1_000, "unlabelled": 90}
+    assert QualityWatch.from_bytes(watch.to_bytes()) == watch
+    assert close(4) == [("type", "label")]
 
 
 def test_rules_that_nobody_has_set_are_learned() -> None:

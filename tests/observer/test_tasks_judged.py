@@ -28,7 +28,7 @@ from .task_worlds import ANIMALS, HOUSES
 from .world import HOUR, Marked, Observed, Predicted, Transport, World, context
 
 DAYS = 12
-VALUE_MOST = {"multiclass": None, "regression": 50.0}
+VALUE_MOST = 50.0
 DAY = 24 * HOUR
 MIDNIGHT = 1_599_955_200.0
 COLUMNS = {"weight": np.full(1, np.nan), "rooms": np.full(1, np.nan), "town": np.array([None], object)}
@@ -36,9 +36,7 @@ COLUMNS = {"weight": np.full(1, np.nan), "rooms": np.full(1, np.nan), "town": np
 
 
 def spec_of(which: MonitorSpecification) -> MonitorSpecification:
-    return replace(
-        which, horizon_seconds=6 * HOUR, minimum_rows=20, value_most=VALUE_MOST[which.task], budget_seconds=20 * DAY
-    )
+    return replace(which, horizon_seconds=6 * HOUR, minimum_rows=20, value_most=VALUE_MOST, budget_seconds=20 * DAY)
 
 
 def rows_of(spec: MonitorSpecification, bad_from: int) -> tuple[list[Predicted], list[Observed]]:
@@ -103,8 +101,11 @@ def test_windows_of_many_classes_are_those_of_scikit_learn() -> None:
         found = {name: estimate.value for name, estimate in window.metrics.items()}
         assert set(found) == {
             *("accuracy", "balanced_accuracy", "brier", "calibration_error", "f1", "log_loss", "precision", "recall"),
+            "value",
         }
         said = score.argmax(axis=1)
+        values = np.array([t.value for t in known[here]])
+        assert found["value"] == pytest.approx(values.mean(), abs=1e-6), "over all cells of the confusion matrix"
         assert found["f1"] == pytest.approx(f1_score(label, said, average="macro"))
         assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(label, said))
         assert found["accuracy"] == pytest.approx(np.mean(score.argmax(axis=1) == label))
