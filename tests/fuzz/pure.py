@@ -177,9 +177,10 @@ class _Run:
 
 def fold_bytes(fold: ObserverFold) -> int:
     """Of the rows that a fold remembers and of its open panes' tables."""
-    rows = sum(store.nbytes for model in fold.models.values() for store in model.stores())
+    rows = sum(store.nbytes for pool in fold.pools for store in pool.stores())
     panes = [p for model in fold.models.values() for e in model.editions.values() for p in e.panes.values()]
-    return rows + sum(p._table._counts.nbytes + p._table._sums.nbytes for p in panes)
+    tables = {id(p.table): p.table for p in panes}.values()
+    return rows + sum(table._counts.nbytes + table._sums.nbytes for table in tables)
 
 
 def rows_of(columns: Iterable[Columns]) -> dict[int, tuple[str, tuple[Any, ...]]]:
