@@ -15,7 +15,7 @@ Any bins are right that do not look at what they count: the first ``reference`` 
 of its own, so that discrete values keep their ties; beyond the ends edges go on in growing steps), and are not
 counted. Against exact ranks this costs no more than two values of delay.
 
-Not in the bound: values that depend on each other. AR(1) of rho .5 gives about 13 false alarms in 10,000: there take
+Not in the bound: values that depend on each other. AR(1) of rho .5 gives 12 false alarms in 10,000: there take
 window_csr.py over windows much longer than the memory. NaN and infinities are left out and counted; a constant stream
 never alarms. After an alarm it starts anew, the next ``reference`` values being the new normal. State: 11 kB.
 Measured at A = 50,000: docs/detectors.md.

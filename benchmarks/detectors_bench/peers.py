@@ -1,7 +1,8 @@
-"""Detectors of other libraries, where the extra ``peers`` is installed: frouros.
+"""Detectors of other libraries, where they are installed: frouros.
 
-frouros 0.9 wants numpy below 2.2, so the extra gets an environment of its own; the lock knows nothing of it. MOA
-through CapyMOA needs Java in the process and is not here: that gap is named in docs/detectors.md.
+frouros 0.9 wants a numpy below 2.2, river 0.26 one above: no extra of ours can name it. It works here all the same,
+put beside our dependencies by hand: ``pip install --no-deps frouros==0.9.0 tqdm``. MOA through CapyMOA needs Java in
+the process and is not here: that gap is named in docs/detectors.md.
 """
 
 from __future__ import annotations
