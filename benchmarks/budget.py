@@ -1,6 +1,6 @@
 """Does the seasonal monitor keep its alarm budget, and what does it find? Simulated years beside the targets.
 
-    python benchmarks/budget.py [--only a,b,…] [--quick] [--seeds N] [--json FILE]
+    python benchmarks/budget.py [--only a,b,…] [--main] [--quick] [--weeks N] [--seeds N] [--json FILE]
 
 False incidents per allowed one on streams in which nothing drifts (mean over seeds, upper 95 % bound of that mean),
 and the share of shifts found within 24 hours, by kind. With --json each row is written when it is there, and a run
@@ -55,7 +55,9 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="4 weeks and 4 seeds a row")
     parser.add_argument("--main", action="store_true", help="nothing but 500 rows an hour and a reference of 4 weeks")
-    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--seeds", type=int, help="streams a row")
+    parser.add_argument("--weeks", type=int, help="of each row, at most")
+    parser.add_argument("--seed", type=int, default=1, help="of the first stream; another one gives fresh streams")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     only = set(filter(None, asked.only.split(",")))
@@ -68,7 +70,8 @@ def main() -> int:
     start = time.perf_counter()
     for one in rows(only):
         row = quick(one) if asked.quick else one
-        row = replace(row, seeds=asked.seeds) if asked.seeds else row
+        row = replace(row, seed=asked.seed, seeds=asked.seeds or row.seeds)
+        row = replace(row, weeks=min(row.weeks, asked.weeks or row.weeks))
         if row.name in known or (asked.main and row.name[1:] != (500.0, 4)):
             continue
         begun = time.process_time()

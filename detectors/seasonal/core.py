@@ -3,7 +3,7 @@
     channels → expected → deviation d → Kalman innovation → bets → evidence → threshold → incident → what is learned
 
 In production M is 1; simulations step hundreds at once, with the same code and the same bits. A period without rows
-is as if it were not there: only time passes. Cost: 200 µs for one monitor of 20 features (110 channels).
+is as if it were not there: only time passes. Cost: 250 µs for one monitor of 20 features (120 channels).
 """
 
 from __future__ import annotations

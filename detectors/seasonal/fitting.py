@@ -2,8 +2,8 @@
 
 Everything is measured on residuals of weeks that were left out when their season was taken (leave one week out):
 residuals against a mean that holds the pane itself would look calmer than the future. An odd day (a holiday, an
-outage) stands out of these by 2.5 times the median day; at most one a week is set aside. Cost: .3 s for 4 weeks of
-hours of 110 channels.
+outage) stands out of these by 2.5 times the median day; at most one a week is set aside. Cost: .4 s for 4 weeks of
+hours of 120 channels.
 """
 
 from __future__ import annotations
