@@ -24,6 +24,7 @@ import backlog
 import live
 import models
 import pending
+import replay
 import workers
 from bench import Bench
 from driftloop.console.broker.embedded import EmbeddedBroker
@@ -35,6 +36,7 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "models": models.run,
     "live": live.run,
     "pending": pending.run,
+    "replay": replay.run,
 }
 
 

@@ -1,4 +1,4 @@
-"""What issue 4 asks of the observer, beside what was measured."""
+"""What issue 4 asks of the observer, and issue 5 of a replay, beside what was measured."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ TARGETS = (
     Target("latency_p99_ms_at_5k", -1, 250.0, "ms from append to fold in memory, p99"),
     Target("pane_latency_p99_ms_at_5k", 0, 0.0, "ms from append to published pane, p99"),
     Target("checkpoint_pause_ms", -1, 100.0, "ms a checkpoint held the event loop, the longest"),
+    Target("replay_records_per_core_second", 1, 200_000.0, "records a second of CPU, `driftloop replay`, all of it"),
 )
 
 

@@ -132,7 +132,7 @@ def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Ite
         consumer.close()
 
 
-def open_consumer(settings: Settings) -> Consumer:
+def open_consumer(settings: Settings, **more: object) -> Consumer:
     """Assigned nothing yet; the end of a partition comes as a message with an error. Close it."""
     return Consumer(
         settings.confluent(
@@ -147,6 +147,7 @@ def open_consumer(settings: Settings) -> Consumer:
             fetch_wait_max_ms=10,  # the end of a topic is told only with the answer to a fetch that finds nothing
         )
         | {"logger": QUIET}
+        | more
     )
 
 

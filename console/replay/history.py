@@ -6,6 +6,7 @@ all that one topic is ahead. What waits is bounded: of a partition with enough o
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
@@ -25,6 +26,8 @@ from driftloop.streams.fold import SourceRecords
 
 WAITING_MOST = 20_000
 """Records of one partition, fetched and not given out."""
+FETCHING = {"queued.max.messages.kbytes": 65_536, "fetch.queue.backoff.ms": 5}
+"""Where librdkafka's queue is full it would look away for a second."""
 Held = Callable[[str, int], bool]
 """(topic, partition): should no more of it come for now?"""
 
@@ -43,7 +46,7 @@ class History:
     """
 
     def __init__(self, settings: Settings, topics: Sequence[str]) -> None:
-        self._consumer: Consumer = open_consumer(settings)
+        self._consumer: Consumer = open_consumer(settings, **FETCHING)
         try:
             self._spans = {
                 (topic, partition): self._span(topic, partition)
@@ -92,28 +95,29 @@ class History:
         first = self._consumer.poll(wait)
         messages = [] if first is None else [first, *self._consumer.consume(BATCH_RECORDS, 0)]
         for message in messages:
-            tp = message.topic(), message.partition()
             if (error := message.error()) is None:
-                if message.offset() < self._spans[tp].end:
-                    self._waiting[tp].append(message)
-                if message.offset() >= self._spans[tp].end - 1:
-                    self._open.discard(tp)
+                self._waiting[message.topic(), message.partition()].append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
-                self._open.discard(tp)
+                self._open.discard((message.topic(), message.partition()))
             else:
-                raise unavailable(tp[0], error)
+                raise unavailable(message.topic(), error)
         return len(messages)
 
     def _given(self, tp: tuple[str, int]) -> SourceRecords:
         found, self._waiting[tp] = self._waiting[tp], []
+        end, offsets = self._spans[tp].end, [m.offset() for m in found]
+        if offsets[-1] >= end - 1:  # what came since we began is left to the next replay
+            self._open.discard(tp)
+            offsets = offsets[: bisect_left(offsets, end)]
+            found = found[: len(offsets)]
         return SourceRecords(
             *tp,
-            [m.offset() for m in found],
+            offsets,
             [m.key() for m in found],
             [m.value() for m in found],
             [m.timestamp()[1] for m in found],
             [()] * len(found),  # wanted for dead letters only
-            self._spans[tp].end - 1 - found[-1].offset() if tp in self._open else 0,
+            end - 1 - offsets[-1] if tp in self._open else 0,
         )
 
     def _keep_bounded(self) -> None:
