@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,11 +13,13 @@ from driftloop.console.monitor import specification_events
 from driftloop.console.publishing import Publication, publish
 from driftloop.console.reading import read_batches
 from driftloop.console.reference_rows import ReferenceColumns, ReferenceRows, Selection
+from driftloop.console.reference_season import learn_season
 from driftloop.retrainer.joining import Records
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import ReferenceBuilt
 from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.reference import Baselines, build_reference
+from driftloop.schemas.season import SeasonBaseline
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.specification import MonitorSpecification
 
@@ -26,7 +29,7 @@ __all__ = ["Selection", "build"]
 def build(settings: Settings, model: str, selection: Selection) -> Iterator[str]:
     """Read, count, publish the specification with its bins and then the baselines; lines for a person.
 
-    ConfigError: no monitor, or no prediction that is selected.
+    ConfigError: no monitor, no prediction that is selected, or a season that no record holds.
     """
     catalogue = read_catalogue(settings)
     before = find_specification(catalogue, model)
@@ -45,6 +48,7 @@ def build(settings: Settings, model: str, selection: Selection) -> Iterator[str]
         predicted=rows.predicted,
         offsets=rows.offsets,
     )
+    baselines = replace(baselines, season=learn_season(after, rows))
     publications = specification_events(after) if after.spec != before.spec else []
     built = ReferenceBuilt(model, after.spec, baselines.reference, baselines.to_json())
     publish(settings, [*publications, Publication("references", f"{model}/{baselines.reference}", built)])
@@ -91,6 +95,8 @@ def describe(before: MonitorSpecification, after: MonitorSpecification, baseline
         yield f"{after.model}: specification {after.spec} is live now, with bins of {new} features"
     if after.scales is not None and after.scales != before.scales:
         yield f"{after.model}: sums are of (number - {after.scales.centre:g}) in scales of {after.scales.scale:g}"
+    if baselines.season is not None:
+        yield describe_season(after.model, baselines.season)
     if baselines.loss_mean is None:
         yield "no truth is known for them: performance has no baseline until the reference is built again"
     for s in after.segments:
@@ -100,3 +106,10 @@ def describe(before: MonitorSpecification, after: MonitorSpecification, baseline
     empty += [f.name for f in after.embeddings if f.basis is None]
     if empty:
         yield f"never there: {', '.join(empty)}; is the name the one the app sends?"
+
+
+def describe_season(model: str, season: SeasonBaseline) -> str:
+    """What became of it; without one nothing of the features can be judged."""
+    if season.reason:
+        return f"{model}: its season is UNKNOWN, features are not watched: {season.reason}; {season.hint}"
+    return f"{model}: features are watched against the same hours and weekdays of {season.zone}"

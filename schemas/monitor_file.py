@@ -19,6 +19,10 @@ horizon = "30 d"
 [alarms]
 budget = "1 per week"
 
+[season]                             # may be left out: features that differ by hour and weekday (season_file.py)
+zone = "Europe/Berlin"
+holidays = ["2026-12-25"]
+
 [retrain]
 mode = "automatic"
 trainer = "loans.training:train"
@@ -37,6 +41,7 @@ from typing import Any, Literal, cast
 from driftloop.schemas.monitor_task import check_retraining, read_quantiles, read_scales, read_task, read_value_most
 from driftloop.schemas.quality import LEARNED, QualityRules, with_range
 from driftloop.schemas.quality_file import read_quality
+from driftloop.schemas.season_file import read_season
 from driftloop.schemas.segments_file import compile_segments
 from driftloop.schemas.specification import Feature, MonitorSpecification, RetrainPolicy
 from driftloop.schemas.toml_reader import Table, read_toml
@@ -63,6 +68,7 @@ def compile_monitor(text: str, place: str) -> MonitorSpecification:
     segments = compile_segments(root.table("segments", '[segments]\n              region = ["region"]'), features)
     time = _time(root.table("time", '[time]\n              horizon = "30 d"', required=True))
     alarms = _alarms(root.table("alarms", '[alarms]\n              budget = "1 per week"'))
+    season = read_season(root, time, alarms)
     retrain = _retrain(root.table("retrain", '[retrain]\n              mode = "observe"'))
     check_retraining(root, task, retrain.mode, retrain.trainer)
     scales, value_most = read_scales(root, task), read_value_most(root)
@@ -79,6 +85,7 @@ def compile_monitor(text: str, place: str) -> MonitorSpecification:
         value_most=value_most,
         quantiles=quantiles,
         quality=quality,
+        season=season,
         **time,
         **alarms,
     )

@@ -23,6 +23,7 @@ from driftloop.schemas.events import OffsetRange
 from driftloop.schemas.quantiles import numeric_edges
 from driftloop.schemas.reference_outcome import learned_scales, outcome
 from driftloop.schemas.reference_vectors import count_vectors, learn_bases
+from driftloop.schemas.season import SeasonBaseline
 from driftloop.schemas.segments import learned
 from driftloop.schemas.specification import CATEGORIES_MOST, Feature, MonitorSpecification, numeric_codes
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ class Baselines:
     regression on its own edges); ``score_by_label`` the same of a binary model's labelled rows, by code. ``loss``:
     counts of 512 bins of the loss (losses.py). ``loss_mean``, ``error_rate`` over labelled rows with their
     90 % upper bounds, None without any. Times in seconds, first and last event. ``sums``: of embeddings
-    (projection.py), over all rows that have one.
+    (projection.py), over all rows that have one. ``season``: what was learned of it; None: the monitor has none.
     """
 
     model: str
@@ -62,6 +63,7 @@ class Baselines:
     class_shares: tuple[float, ...] | None
     offsets: tuple[OffsetRange, ...] = ()
     sums: Mapping[str, float] = field(default_factory=dict)
+    season: SeasonBaseline | None = None
 
     @cached_property
     def reference(self) -> str:
@@ -73,9 +75,9 @@ class Baselines:
         return self.model == spec.model and self.bins == spec.bins_hash
 
     def to_json(self) -> str:
-        """Canonical JSON; without embeddings there are no sums in it."""
+        """Canonical JSON; without embeddings there are no sums in it, without a season none."""
         told = asdict(self) | {"features": dict(self.features), "sums": dict(self.sums)}
-        return canonical_json(told if self.sums else {k: v for k, v in told.items() if k != "sums"})
+        return canonical_json({k: v for k, v in told.items() if v or k not in ("sums", "season")})
 
     @classmethod
     def from_json(cls, text: str) -> Baselines:
@@ -87,6 +89,7 @@ class Baselines:
             found["score"], found["loss"] = tuple(found["score"]), tuple(found["loss"])
             found["class_shares"] = found["class_shares"] and tuple(found["class_shares"])
             found["offsets"] = tuple(OffsetRange(**o) for o in found["offsets"])
+            found["season"] = SeasonBaseline(**found["season"]) if found.get("season") else None
             return cls(**found)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             hint = "was it written by a newer driftloop? build the reference again with this one"

@@ -21,6 +21,7 @@ from driftloop.schemas.coder import Coder
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.outcome import Scales, Task, label_code, score_fields
 from driftloop.schemas.quality import LEARNED, QualityRules, with_range
+from driftloop.schemas.season import Season
 from driftloop.schemas.segments import Combination, Segmentation
 from numpy.typing import NDArray
 
@@ -29,7 +30,7 @@ DAY_SECONDS = 86_400.0
 _SCALES_EDGES = ("prediction_edges", "label_edges")
 CATEGORIES_MOST = 64
 """A reference keeps the most frequent ones; the rest is "other"."""
-_SILENT_WHEN_DEFAULT = ("segments", "scales", "value_most", "width", "basis", "quantiles", "quality")
+_SILENT_WHEN_DEFAULT = ("segments", "scales", "value_most", "width", "basis", "quantiles", "quality", "season")
 """Fields that came after the first release. They stand in the JSON only where they say something, so that a
 specification that does not use them keeps its name."""
 
@@ -91,6 +92,7 @@ class MonitorSpecification:
     ``task`` and ``classes`` (none of a regression) say what scores and labels are: outcome.py. ``scales``: of a
     regression. ``value_most``: the largest value of an outcome that is summed as it is; None: values are not summed.
     ``quantiles``: whose losses a regression is told; none: the judge's choice. ``quality``: None: all is learned.
+    ``season``: that of the features, None: every window is compared with all of the reference.
     """
 
     model: str
@@ -115,6 +117,7 @@ class MonitorSpecification:
     value_most: float | None = None
     quantiles: tuple[float, ...] = ()
     quality: QualityRules | None = None
+    season: Season | None = None
 
     @cached_property
     def spec(self) -> str:
@@ -210,7 +213,7 @@ class MonitorSpecification:
         try:
             found = json.loads(text)
             features = tuple(_feature(f) for f in found.pop("features"))
-            scales = found.pop("scales", None)
+            scales, season = found.pop("scales", None), found.pop("season", None)
             return cls(
                 **found
                 | {
@@ -221,6 +224,7 @@ class MonitorSpecification:
                     "scales": None if scales is None else _scales(scales),
                     "quantiles": tuple(found.get("quantiles", ())),
                     "quality": QualityRules.from_json(found["quality"]) if "quality" in found else None,
+                    "season": None if season is None else Season.from_json(season),
                 }
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:

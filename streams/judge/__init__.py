@@ -5,7 +5,8 @@
         champion.py       who serves
         performance.py    the loss test (detectors/e_detector.py) and incidents.py
         quality_watch.py  data quality (quality.py, quality_history.py), incidents of its own
-        feature_watch.py  the feature test (detectors/window_csr.py) over features.py
+        feature_watch.py  the feature test: conformal_watch.py over features.py (detectors/window_csr.py), or where
+                          the monitor has a season season_watch.py over season.py (detectors/seasonal/)
         measured.py       one window in figures: tasks.py says which (metrics.py, confusion.py, ranking.py,
                           calibration.py, numbers.py, value.py; intervals.py), segmented.py and fairness.py by segment
     -> telling.py (records), state.py (what survives a crash)

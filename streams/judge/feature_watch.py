@@ -1,44 +1,31 @@
-"""Watches the features of a model's live predictions: one test over all of them, stepped once a window.
+"""Who watches the features of a model's live predictions: one test over all of them, stepped once a window.
 
-All champion versions of a window count together (the inputs do not care who scored them). A window with fewer than
-``minimum_rows`` predictions is not judged on nothing: it is joined with the next ones until there are enough. After
-an alarm the test starts anew, the windows since then are its new normal; so a lasting change alarms once.
+    no season    conformal_watch.py (detectors/window_csr.py): the rank of a window among those so far
+    a season     season_watch.py (detectors/seasonal/): a window against the same hours of the reference
+
+All champion versions of a window count together (the inputs do not care who scored them).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
-from driftloop.detectors import window_csr
-from driftloop.detectors.shiryaev_roberts import plain
-from driftloop.detectors.verdict import Verdict
 from driftloop.schemas.events import DriftDetected, TestState
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import features
-from driftloop.streams.judge.performance import NEVER
+from driftloop.streams.judge.conformal_watch import ConformalWatch
 from driftloop.streams.judge.reference import Reference
+from driftloop.streams.judge.season_watch import SeasonWatch
 from driftloop.streams.judge.sums import Counts, Layout
 
-NAMED_MOST = 5
-"""Features told in one alarm, the strongest first."""
 
+class FeatureWatch(Protocol):
+    """``evidence``: log, by feature of the specification; empty: none yet."""
 
-@dataclass(slots=True)
-class FeatureWatch:
-    """``carried``: counts of windows that were too small, with their predictions. ``evidence``: log, by feature."""
-
-    test: window_csr.State | None = None
-    alarmed_at: float = NEVER
-    carried: Counts | None = None
-    carried_rows: int = 0
-    evidence: tuple[float, ...] = ()
+    evidence: tuple[float, ...]
 
     def restart(self) -> None:
         """Another specification or reference: nothing seen is comparable."""
-        self.test, self.alarmed_at, self.carried, self.carried_rows, self.evidence = None, NEVER, None, 0, ()
 
     def close(
         self,
@@ -51,85 +38,32 @@ class FeatureWatch:
         rows: int,
     ) -> list[DriftDetected]:
         """Step over one window that has closed; the alarms, strongest feature first."""
-        if self.carried is not None:
-            counts, rows = counts + self.carried, rows + self.carried_rows
-        if rows < specification.minimum_rows:
-            self.carried, self.carried_rows = counts.copy(), rows
-            return []
-        self.carried, self.carried_rows = None, 0
-        current = features.histograms(layout, specification, counts)
-        settings = features.settings_of(specification)
-        scores = features.scores(specification, window_start, current, reference.features)
-        self.test, verdict = window_csr.step(settings, self.test or window_csr.start(settings), scores)
-        self.evidence = tuple(max(part, features.LOG_EVIDENCE_LEAST) for part in verdict.parts)
-        if not verdict.alarmed:
-            return []
-        found = _alarms(specification, reference, version, window_start, current, verdict)
-        self.test, self.alarmed_at = window_csr.start(settings), window_start + specification.window_seconds
-        return found
 
-    def told(self, specification: MonitorSpecification, as_of: float) -> TestState:
-        """The test as a window tells it. ``alarmed``: within the last window."""
-        settings = features.settings_of(specification)
-        verdict = window_csr.verdict(settings, self.test or window_csr.start(settings))
-        steps = self.test.steps if self.test else 0
-        recent = self.alarmed_at > as_of - specification.window_seconds
-        return TestState(features.DETECTOR, verdict.statistic, verdict.threshold, steps, recent)
+    def told(self, specification: MonitorSpecification, as_of: float) -> TestState | None:
+        """The test as a window tells it; None: it does not run."""
+
+    def incident(self, window_end: float) -> tuple[bool, str] | None:
+        """(paging, what) of the drift that stands open over a window with this end."""
+
+    def unknown(self, specification: MonitorSpecification, reference: Reference) -> str:
+        """Why nothing can be judged; empty: it can."""
+
+    def remark(self) -> str:
+        """What there is to say although nothing alarms."""
 
     def to_json(self) -> dict[str, Any]:
         """All but the test, whose bytes are a record of their own."""
-        return {
-            "alarmed_at": self.alarmed_at,
-            "carried": None if self.carried is None else self.carried.tolist(),
-            "carried_rows": self.carried_rows,
-            "evidence": list(self.evidence),
-        }
 
-    @classmethod
-    def from_json(cls, found: Mapping[str, Any], test: bytes | None) -> FeatureWatch:
-        carried = found["carried"]
-        return cls(
-            window_csr.from_bytes(test) if test else None,
-            found["alarmed_at"],
-            None if carried is None else np.asarray(carried, np.int64),
-            found["carried_rows"],
-            tuple(found["evidence"]),
-        )
+    def to_bytes(self) -> bytes | None: ...
 
 
-def _alarms(
-    specification: MonitorSpecification,
-    reference: Reference,
-    version: str,
-    window_start: float,
-    current: Mapping[str, Counts],
-    verdict: Verdict,
-) -> list[DriftDetected]:
-    """One event a feature that reached the threshold by itself, and always the strongest."""
-    measured = features.measure(specification, current, reference.features)
-    drifts = {d.feature: d for d in features.with_evidence(specification, measured, verdict.parts)}
-    order = sorted(
-        (f.name for f in specification.features if f.name in drifts), key=lambda n: (-drifts[n].log_evidence, n)
-    )
-    strong = [n for n in order if drifts[n].log_evidence >= np.log(verdict.threshold)]
-    found = []
-    for name in (strong or order[:1])[:NAMED_MOST]:
-        drift = drifts[name]
-        found.append(
-            DriftDetected(
-                model=specification.model,
-                version=version,
-                spec=specification.spec,
-                as_of=window_start + specification.window_seconds,
-                window_start=window_start,
-                window_seconds=specification.window_seconds,
-                detector=features.DETECTOR,
-                feature=name,
-                statistic=plain(drift.log_evidence),
-                threshold=verdict.threshold,
-                effect=drift.effect,
-                unit=drift.unit,
-                paging=features.is_above_floor(specification, drift, reference.features[name]),
-            )
-        )
-    return found
+def watch_of(specification: MonitorSpecification) -> FeatureWatch:
+    """A new one, which has seen nothing."""
+    return ConformalWatch() if specification.season is None else SeasonWatch()
+
+
+def restored(found: Mapping[str, Any], test: bytes | None) -> FeatureWatch:
+    """Back from ``to_json`` and ``to_bytes``."""
+    if "season" in found:
+        return SeasonWatch.from_json(found["season"], test)
+    return ConformalWatch.from_json(found, test)

@@ -21,13 +21,16 @@ OK, WARNING, DRIFT, UNKNOWN = "OK", "WARNING", "DRIFT", "UNKNOWN"
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What is known beside the window when it is told. ``alarm``: (paging, what) of the tests, about it."""
+    """What is known beside the window when it is told. ``alarm``: (paging, what) of the tests, about it. ``unknown``:
+    why the features cannot be judged; ``remark``: what is said although all is well."""
 
     as_of: float
     closing: str
     tests: tuple[TestState, ...] = ()
     evidence: tuple[float, ...] = ()
     alarm: tuple[bool, str] | None = None
+    unknown: str = ""
+    remark: str = ""
     open_incidents: tuple[str, ...] = ()
     quality_incidents: tuple[str, ...] = ()
     totals: dict[str, int] | None = None
@@ -106,7 +109,9 @@ def judge(
         return UNKNOWN, "no reference: driftloop reference build"
     if sums.predictions < specification.minimum_rows:
         return UNKNOWN, f"{sums.predictions} predictions, fewer than {specification.minimum_rows}"
-    return OK, ""
+    if moment.unknown:
+        return UNKNOWN, moment.unknown
+    return OK, moment.remark
 
 
 def _coverage(

@@ -17,13 +17,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from driftloop.detectors import e_detector, window_csr
+from driftloop.detectors import e_detector
 from driftloop.schemas.codec import decode
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import DriftDetected, IncidentChanged, Pane, TestState, WindowMeasured
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import incidents, placement, windows
+from driftloop.streams.judge import feature_watch, incidents, placement, windows
 from driftloop.streams.judge.champion import Champion, next_champion
+from driftloop.streams.judge.conformal_watch import ConformalWatch
 from driftloop.streams.judge.editions import Edition, Editions
 from driftloop.streams.judge.feature_watch import FeatureWatch
 from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
@@ -82,7 +83,7 @@ class ModelJudge:
         self.champion: Champion | None = None
         self.clock = Clock()
         self.performance = Performance()
-        self.features = FeatureWatch()
+        self.features: FeatureWatch = ConformalWatch()
         self.quality = QualityWatch()
         self.alarms: tuple[DriftDetected, ...] = ()
         self.reference_name = ""
@@ -157,8 +158,8 @@ class ModelJudge:
             specification = self.editions[champion.spec].specification
             if before is None or (before.version, before.spec) != (champion.version, champion.spec):
                 yield from self.performance.replaced(specification, now, champion.version)
-            if before is not None and before.spec != champion.spec:
-                self.features.restart()
+            if before is None or before.spec != champion.spec:
+                self.features = feature_watch.watch_of(specification)
             end = windows.start_of(specification, start) + specification.window_seconds
             if self.clock.next_end is None or (before is not None and before.spec != champion.spec):
                 late = max(0, math.ceil((now - end) / specification.window_seconds))
@@ -268,6 +269,8 @@ class ModelJudge:
             tests=self._tests(specification, reference, now) if whose and reference is not None else (),
             evidence=self.features.evidence if whose else (),
             alarm=self._alarm(specification, window) if whose else None,
+            unknown=self.features.unknown(specification, fits) if fits is not None else "",
+            remark=self.features.remark() if whose else "",
             open_incidents=(incident.identity,) if incident.state == incidents.OPEN else (),
             quality_incidents=self.quality.open,
             totals=self.ledger.totals.told(),
@@ -276,8 +279,8 @@ class ModelJudge:
         return measure(edition, fits, self.ledger.delays.under(specification.delay_edges_seconds), window, moment)
 
     def _tests(self, specification: MonitorSpecification, reference: Reference, now: float) -> tuple[TestState, ...]:
-        loss = self.performance.told(specification, reference, now)
-        return (*((loss,) if loss else ()), self.features.told(specification, now))
+        told = self.performance.told(specification, reference, now), self.features.told(specification, now)
+        return tuple(test for test in told if test is not None)
 
     def _alarm(self, specification: MonitorSpecification, window: Window) -> tuple[bool, str] | None:
         """(paging, what) of the incident or the alarms that this window is part of."""
@@ -287,6 +290,8 @@ class ModelJudge:
             return True, "a performance incident is open"
         if self.quality.open and window.panes and end > self.quality.incident.began_at:
             return True, "a data quality incident is open"
+        if window.panes and (drift := self.features.incident(end)) is not None:
+            return drift
         own = [a for a in self.alarms if a.window_start < end and window.start < a.window_start + a.window_seconds]
         if not own:
             return None
@@ -309,7 +314,7 @@ class ModelJudge:
         """Put what no pane or window record says into the store."""
         tests = {
             "loss": self.performance.test and e_detector.to_bytes(self.performance.test),
-            "features": self.features.test and window_csr.to_bytes(self.features.test),
+            "features": self.features.to_bytes(),
         }
         for kind, value in tests.items():
             if value is not None:
@@ -339,7 +344,7 @@ class ModelJudge:
             self.champion = champion and Champion(**champion | {"served": tuple(champion["served"])})
             self.clock = Clock(**found["clock"])
             self.performance = Performance.from_json(found["performance"], tests["loss"])
-            self.features = FeatureWatch.from_json(found["features"], tests["features"])
+            self.features = feature_watch.restored(found["features"], tests["features"])
             self.alarms = tuple(DriftDetected(**alarm) for alarm in found["alarms"])
             self.reference_name = found["reference"]
             self.misplaced_told = found.get("misplaced_told", False)

@@ -10,6 +10,7 @@ import numpy as np
 from driftloop.schemas.bins import loss_floor
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.reference import Baselines
+from driftloop.schemas.season import SeasonBaseline
 from driftloop.schemas.specification import MonitorSpecification
 
 _DAY_SECONDS = 86_400.0
@@ -19,12 +20,13 @@ LEAST_LOSS = 1e-6
 
 class Reference(NamedTuple):
     """``name``: its hash. ``features``: counts on the specification's bins. ``loss``: None where nothing was
-    labelled.
+    labelled. ``season``: what was learned of it; None: nothing was looked for.
     """
 
     name: str
     features: Mapping[str, tuple[int, ...]]
     loss: LossBaseline | None
+    season: SeasonBaseline | None = None
 
 
 class LossBaseline(NamedTuple):
@@ -76,7 +78,7 @@ class CatalogueLookup:
             return None
         name, baselines = found
         if name not in self._known:
-            self._known[name] = Reference(name, baselines.features, loss_baseline(baselines))
+            self._known[name] = Reference(name, baselines.features, loss_baseline(baselines), baselines.season)
         return self._known[name]
 
     def _read_on(self) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from driftloop.schemas.errors import BadRecord, ConfigError
+from driftloop.schemas.season import Season
 from driftloop.schemas.specification import MonitorSpecification, RetrainPolicy, compile_monitor, label_code
 
 SMALL = (Path(__file__).parents[1] / "data" / "small.toml").read_text()
@@ -133,6 +134,53 @@ def test_a_mistake_is_told_with_line_reason_and_example(instead_of: str, written
     assert caught.value.message.startswith(f"loans.toml:{line}: ")
     assert said in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("season", "line", "said"),
+    [
+        ('zone = "Europe/Berlyn"', 22, "season.zone is 'Europe/Berlyn', which is no time zone"),
+        ("zone = 1", 22, "season.zone is 1, not a text"),
+        ('zone = "../UTC"', 22, "which is no time zone that this machine knows"),
+        ('holidays = "2026-12-25"', 22, "season.holidays is '2026-12-25', not a list of at most 1000 dates"),
+        ('holidays = ["2026-02-29"]', 22, "season.holidays has '2026-02-29', which is no date such as 2026-12-25"),
+        ('holidays = ["20261225"]', 22, "has '20261225', which is no date"),
+        ("holidays = [2026-12-25T00:00:00]", 22, "which is no date"),
+        ("holiday = []", 22, "season.holiday is not known here"),
+    ],
+)
+def test_a_mistake_in_the_season_is_told_as_well(season: str, line: int, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compile_monitor(SMALL.replace("[alarms]", f"[season]\n{season}\n[alarms]"), "loans.toml")
+    assert caught.value.message.startswith(f"loans.toml:{line}: ")
+    assert said in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("instead_of", "written", "said"),
+    [
+        ('window = "1 d"', 'window = "36 h"', "time.window does not divide a day"),
+        ('window = "1 d"', 'window = "1 w"', "time.window does not divide a day"),
+        ('budget = "1 per week"', 'budget = "2 per day"', "cannot be told from drift within the alarms.budget"),
+    ],
+)
+def test_a_season_wants_windows_of_a_day_or_less_and_a_budget(instead_of: str, written: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=r"loans\.toml:39: season ") as caught:
+        compile_monitor(SMALL.replace(instead_of, written) + "\n[season]\n", "loans.toml")
+    assert said in caught.value.message
+
+
+def test_a_season_is_a_zone_and_holidays_and_without_one_nothing_is_different() -> None:
+    bare = compile_monitor(SMALL, "loans.toml")
+    assert bare.season is None
+    assert '"season"' not in bare.to_json()
+    written = '[season]\nzone = "Europe/Berlin"\nholidays = ["2027-01-01", 2026-12-25, "2026-12-25"]\n'
+    spec = compile_monitor(f"{SMALL}\n{written}", "loans.toml")
+    assert spec.season == Season("Europe/Berlin", ("2026-12-25", "2027-01-01"))
+    assert MonitorSpecification.from_json(spec.to_json()) == spec
+    assert (spec.spec != bare.spec, spec.bins_hash) == (True, bare.bins_hash)
+    assert compile_monitor(f"{SMALL}\n[season]\n", "loans.toml").season == Season("UTC", ())
 
 
 def test_a_close_name_is_offered() -> None:

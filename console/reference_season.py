@@ -1,0 +1,68 @@
+"""What a reference says of a monitor's season: its rows counted by window, as live panes are, and learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from driftloop.console.reference_rows import ReferenceRows
+from driftloop.detectors.seasonal import Pane
+from driftloop.schemas.errors import ConfigError
+from driftloop.schemas.projection import Projection, norm_codes
+from driftloop.schemas.reference import category_codes
+from driftloop.schemas.season import SeasonBaseline
+from driftloop.schemas.specification import Feature, MonitorSpecification, numeric_codes
+from driftloop.schemas.topics import STATE_BYTES_MOST
+from driftloop.streams.judge.season import learn, watched
+from numpy.typing import NDArray
+
+BYTES_MOST = STATE_BYTES_MOST * 3 // 4
+"""Of what is learned, and of the judge's state: what else stands in their records takes less than a quarter."""
+
+
+def learn_season(specification: MonitorSpecification, rows: ReferenceRows) -> SeasonBaseline | None:
+    """None: the monitor has no season. ``specification`` with its bins. Errors: ConfigError, no record holds it."""
+    if specification.season is None:
+        return None
+    known, state_bytes = learn(specification, windows_of(specification, rows))
+    if (most := max(len(known.fitted), state_bytes)) > BYTES_MOST:
+        raise ConfigError(
+            f"the season of {len(watched(specification))} features takes {most:,} bytes, more than the "
+            f"{BYTES_MOST:,} that a record holds",
+            "watch fewer features, or categories, or leave [season] out of the monitor file",
+        )
+    return known
+
+
+def windows_of(specification: MonitorSpecification, rows: ReferenceRows) -> list[Pane]:
+    """The rows' histograms by window, in order of time; windows without rows are left out."""
+    features = watched(specification)
+    since = rows.event_time - specification.offset_seconds
+    numbers, window = np.unique(np.floor(since / specification.window_seconds), return_inverse=True)
+    by_feature = [np.empty((len(numbers), 0), np.int64)]
+    for feature, codes in zip(features, codes_of(specification, features, rows.columns), strict=True):
+        at = window * feature.bins + codes
+        by_feature.append(np.bincount(at, minlength=len(numbers) * feature.bins).reshape(-1, feature.bins))
+    counts = np.hstack(by_feature)
+    starts = (specification.offset_seconds + numbers * specification.window_seconds).tolist()
+    return [Pane(start, counts[i]) for i, start in enumerate(starts)]
+
+
+def codes_of(
+    specification: MonitorSpecification, features: tuple[Feature, ...], columns: dict[str, NDArray[Any]]
+) -> Iterator[NDArray[np.int64]]:
+    """The bin of every row, feature by feature."""
+    numeric = [columns[f.name] for f in specification.numeric]
+    codes = numeric_codes(np.column_stack(numeric).astype(np.float64), specification) if numeric else None
+    places = {f.name: j for j, f in enumerate(specification.numeric)}
+    for feature in features:
+        if feature.kind == "categorical":
+            yield category_codes(feature, columns[feature.name])
+        elif feature.kind == "embedding":
+            assert feature.basis is not None, f"{feature.name} has bins and no basis"
+            projected = Projection(feature.width, feature.basis).project(columns[feature.name])
+            yield norm_codes(projected.norms, feature.edges or ())
+        else:
+            assert codes is not None, f"{feature.name} is a numeric feature of {specification.model}"
+            yield codes[:, places[feature.name]]

@@ -1,0 +1,35 @@
+"""A season: whose clock the features follow; and what a reference has learned of it, which is bytes here.
+
+What the bytes say is the detector's affair (detectors/seasonal): schemas carry them, so that their hash covers them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """Hours and weekdays are those of ``zone``; ``holidays``, dates such as 2026-12-25 there, count as Sundays."""
+
+    zone: str = "UTC"
+    holidays: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Season:
+        return cls(found["zone"], tuple(found["holidays"]))
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonBaseline:
+    """``fitted``: base64 of what was learned from windows of ``window_seconds`` from ``offset_seconds`` on, by the
+    hours of ``zone``; empty: nothing, for ``reason``, and ``hint`` is the way out. Holidays may be added later."""
+
+    zone: str
+    window_seconds: float
+    offset_seconds: float
+    fitted: str
+    reason: str = ""
+    hint: str = ""

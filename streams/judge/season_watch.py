@@ -1,0 +1,205 @@
+"""Watches features with a season (detectors/seasonal/): every window against the same hours of the reference.
+
+An incident of the detector is one drift here. It is told when it opens; while it goes on, again after a day, and as
+soon as it is large enough to call a person. Between alarms of an open incident windows say DRIFT too. Windows with
+few rows go in as they are: the detector adds them up to periods that say something. Where the season is not known
+nothing alarms, and every window says why.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from driftloop.detectors import seasonal
+from driftloop.detectors.seasonal import Judgement, Monitor, Pane, Unknown
+from driftloop.detectors.shiryaev_roberts import plain
+from driftloop.schemas.events import DriftDetected, TestState
+from driftloop.schemas.specification import MonitorSpecification
+from driftloop.streams.judge import season
+from driftloop.streams.judge.features import LOG_EVIDENCE_LEAST
+from driftloop.streams.judge.performance import NEVER
+from driftloop.streams.judge.reference import Reference
+from driftloop.streams.judge.season import DAY_SECONDS
+from driftloop.streams.judge.sums import Counts, Layout
+
+DETECTOR = "seasonal"
+NAMED_MOST = 5
+"""Features told in one alarm, the strongest first."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """The monitor of a specification and a reference, made once."""
+
+    of: tuple[str, str]
+    monitor: Monitor | Unknown
+
+
+@dataclass(slots=True)
+class SeasonWatch:
+    """A FeatureWatch (feature_watch.py). ``opened_at``: start of the window that opened the incident, ``names`` its
+    features, ``told_at`` its last alarm that was told; NEVER and (): all is calm. ``said``: the detector's sentence.
+    """
+
+    test: seasonal.State | None = None
+    steps: int = 0
+    statistic: float = 0.0
+    threshold: float = 0.0
+    evidence: tuple[float, ...] = ()
+    alarmed_at: float = NEVER
+    opened_at: float = NEVER
+    told_at: float = NEVER
+    paging: bool = False
+    names: tuple[str, ...] = ()
+    said: str = ""
+    _known: _Known | None = field(default=None, compare=False)
+
+    def restart(self) -> None:
+        self.test, self.steps, self.statistic, self.threshold, self.evidence = None, 0, 0.0, 0.0, ()
+        self.alarmed_at, self.said = NEVER, ""
+        self._calm()
+
+    def close(
+        self,
+        specification: MonitorSpecification,
+        reference: Reference,
+        layout: Layout,
+        version: str,
+        window_start: float,
+        counts: Counts,
+        rows: int,  # noqa: ARG002 (few rows are the detector's affair)
+    ) -> list[DriftDetected]:
+        monitor = self._monitor(specification, reference)
+        if isinstance(monitor, Unknown):
+            return []
+        pane = Pane(window_start, season.counts_of(specification, layout, counts))
+        self.test, judgement = seasonal.step(monitor, self.test or seasonal.start(monitor), pane)
+        self.steps += 1
+        self.statistic, self.threshold = judgement.statistic, judgement.threshold
+        own = _log_evidence(specification, judgement)
+        self.evidence = tuple(own.get(f.name, LOG_EVIDENCE_LEAST) for f in specification.features)
+        if not judgement.is_open:
+            self._calm()
+        if judgement.said or not judgement.is_open:
+            self.said = judgement.said
+        if not (judgement.alarmed and judgement.is_open):  # at the end of an incident nobody is called
+            return []
+        return self._alarms(specification, version, window_start, judgement, own)
+
+    def _alarms(
+        self,
+        specification: MonitorSpecification,
+        version: str,
+        window_start: float,
+        judgement: Judgement,
+        own: Mapping[str, float],
+    ) -> list[DriftDetected]:
+        """One event a feature that reached the threshold by itself, and always the strongest; none where the incident
+        has been told and is no larger."""
+        now = window_start + specification.window_seconds
+        order = sorted(own, key=lambda name: (-own[name], name))
+        strong = [name for name in order if own[name] >= math.log(judgement.threshold)] or order[:1]
+        found = [_event(specification, version, now, judgement, name, own[name]) for name in strong[:NAMED_MOST]]
+        pages = any(alarm.paging for alarm in found)
+        news = self.opened_at == NEVER or now >= self.told_at + DAY_SECONDS or (pages and not self.paging)
+        if self.opened_at == NEVER:
+            self.opened_at = window_start
+        self.alarmed_at, self.paging = now, self.paging or pages
+        self.names = tuple(dict.fromkeys((*self.names, *(alarm.feature for alarm in found))))
+        if not news:
+            return []
+        self.told_at = now
+        return found
+
+    def told(self, specification: MonitorSpecification, as_of: float) -> TestState | None:
+        """``alarmed``: within the last window."""
+        if not self.steps:
+            return None
+        recent = self.alarmed_at > as_of - specification.window_seconds
+        return TestState(DETECTOR, self.statistic, self.threshold, self.steps, recent)
+
+    def incident(self, window_end: float) -> tuple[bool, str] | None:
+        if self.opened_at == NEVER or window_end <= self.opened_at:
+            return None
+        return self.paging, f"drift of {', '.join(self.names)}" + (f" ({self.said})" if self.said else "")
+
+    def unknown(self, specification: MonitorSpecification, reference: Reference) -> str:
+        monitor = self._monitor(specification, reference)
+        return f"{monitor.reason}; {monitor.hint}" if isinstance(monitor, Unknown) else ""
+
+    def remark(self) -> str:
+        return self.said
+
+    def _monitor(self, specification: MonitorSpecification, reference: Reference) -> Monitor | Unknown:
+        of = specification.spec, reference.name
+        if self._known is None or self._known.of != of:
+            self._known = _Known(of, season.monitor_of(specification, reference.season))
+        return self._known.monitor
+
+    def _calm(self) -> None:
+        self.opened_at, self.told_at, self.paging, self.names = NEVER, NEVER, False, ()
+
+    def to_bytes(self) -> bytes | None:
+        return seasonal.to_bytes(self.test) if self.test else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "season": {
+                "steps": self.steps,
+                "statistic": self.statistic,
+                "threshold": self.threshold,
+                "evidence": list(self.evidence),
+                "alarmed_at": self.alarmed_at,
+                "opened_at": self.opened_at,
+                "told_at": self.told_at,
+                "paging": self.paging,
+                "names": list(self.names),
+                "said": self.said,
+            }
+        }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any], test: bytes | None) -> SeasonWatch:
+        """A state of another version of the detector is no state: it starts anew from the reference."""
+        try:
+            state = seasonal.from_bytes(test) if test else None
+        except ValueError:
+            return cls()
+        return cls(test=state, **{**found, "evidence": tuple(found["evidence"]), "names": tuple(found["names"])})
+
+
+def _log_evidence(specification: MonitorSpecification, judgement: Judgement) -> dict[str, float]:
+    """By feature: what it would be if it were the only one, which is how it compares with the threshold."""
+    names = [f.name for f in season.watched(specification)]
+    share = math.log(len(names))
+    parts = zip(names, judgement.parts, strict=True)
+    return {name: max(part + share, LOG_EVIDENCE_LEAST) for name, part in parts}
+
+
+def _event(
+    specification: MonitorSpecification,
+    version: str,
+    now: float,
+    judgement: Judgement,
+    name: str,
+    log_evidence: float,
+) -> DriftDetected:
+    shift = next(shift for shift in judgement.shifts if shift.feature == name)
+    return DriftDetected(
+        model=specification.model,
+        version=version,
+        spec=specification.spec,
+        as_of=now,
+        window_start=now - specification.window_seconds,
+        window_seconds=specification.window_seconds,
+        detector=DETECTOR,
+        feature=name,
+        statistic=plain(log_evidence),
+        threshold=judgement.threshold,
+        effect=abs(shift.size),
+        unit=shift.unit,
+        paging=abs(shift.size) >= specification.effect_sd,
+    )

@@ -1,0 +1,163 @@
+"""A monitor with a season: its cycle is no drift, a shift is; too short a past is UNKNOWN; cuts are nothing."""
+
+from __future__ import annotations
+
+import bisect
+import random
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from driftloop.console.reference import describe
+from driftloop.console.reference_season import windows_of
+from driftloop.schemas.events import DriftDetected, WindowMeasured
+from driftloop.schemas.reference import Baselines
+from driftloop.schemas.season import Season
+from driftloop.streams.judge import season
+from driftloop.streams.judge.features import settings_of
+
+from .scenes import HOUR, START, Judge, Shelf
+from .seasonal_scenes import HOURLY, SEASONAL, WEEK, hours, judge_of, reference, rows_of, stream_of
+
+
+def alarms(judge: Judge) -> list[DriftDetected]:
+    return [e for e in judge.events if isinstance(e, DriftDetected)]
+
+
+def windows(judge: Judge, closing: str = "features") -> list[WindowMeasured]:
+    return [e for e in judge.events if isinstance(e, WindowMeasured) and e.closing == closing]
+
+
+def test_two_weeks_of_a_strong_cycle_are_quiet_with_the_season_and_one_alarms_without() -> None:
+    weeks = hours(0, 2 * WEEK)
+    with_season, without = judge_of(SEASONAL), judge_of(HOURLY)
+    with_season.run(stream_of(SEASONAL, weeks))
+    without.run(stream_of(HOURLY, weeks[:WEEK]))
+    assert alarms(with_season) == []
+    assert Counter(w.status for w in windows(with_season)) == {"OK": 2 * WEEK}
+    assert [a.detector for a in alarms(without)][:1] == ["window_csr"]
+
+
+def test_half_an_sd_is_told_within_a_day_by_name_and_stands_until_it_is_the_new_normal() -> None:
+    judge = judge_of(SEASONAL)
+    judge.run(stream_of(SEASONAL, hours(0, WEEK)), stream_of(SEASONAL, hours(WEEK, 70, shift=0.5)))
+    found = alarms(judge)
+    first = found[0]
+    assert 0 < first.as_of - (START + WEEK * HOUR) <= 24 * HOUR
+    assert (first.feature, first.detector, first.unit, first.paging) == ("income", "seasonal", "sd", True)
+    assert first.effect == pytest.approx(0.5, abs=0.3)
+    assert first.statistic >= first.threshold >= settings_of(SEASONAL).threshold * 0.1
+    apart = np.diff([a.as_of for a in found])
+    assert (apart >= 24 * HOUR).all(), "an alarm every hour would be another noise"
+
+    told = {w.window_start: w for w in windows(judge)}
+    at = told[first.window_start]
+    assert at.status == "DRIFT"
+    assert at.status_reason.startswith("drift of income (drift: mean of income +0.")
+    assert at.tests[-1].name == "seasonal"
+    assert at.tests[-1].alarmed
+    evidence = {f.feature: f.log_evidence for f in at.features}
+    assert evidence["income"] > np.log(at.tests[-1].threshold) > evidence["region"]
+    drifting = [w.window_start for w in told.values() if w.status == "DRIFT"]
+    assert np.diff(drifting).tolist() == [HOUR] * (len(drifting) - 1), "one stretch, no gaps between its alarms"
+    assert len(drifting) == 60, "two and a half days: then it is the new normal"
+    assert told[START + (WEEK + 69) * HOUR].status == "OK"
+
+
+def test_a_week_of_reference_is_unknown_and_says_so_everywhere() -> None:
+    baselines = reference(SEASONAL, 1)
+    assert baselines.season is not None
+    assert baselines.season.reason == "the reference covers 7 days; a weekly season needs 14"
+    said = list(describe(SEASONAL, SEASONAL, baselines))
+    assert any("its season is UNKNOWN, features are not watched: the reference covers 7 days" in s for s in said)
+    judge = judge_of(SEASONAL, weeks=1)
+    judge.run(stream_of(SEASONAL, hours(0, 48, shift=2.0)))
+    assert alarms(judge) == []
+    assert {(w.status, w.status_reason) for w in windows(judge)} == {
+        ("UNKNOWN", f"{baselines.season.reason}; {baselines.season.hint}")
+    }
+    assert {w.tests for w in windows(judge)} == {()}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"season": None}, "the reference was built before the monitor had a season"),
+        ({"season.zone": "UTC"}, "another zone, window or offset"),
+        ({"season.window_seconds": 7_200.0}, "another zone, window or offset"),
+        ({"season.fitted": "!"}, "the season of the reference cannot be used"),
+        ({"season.fitted": "eJwDAAAAAAE="}, "the season of the reference cannot be used: a detector's state"),
+    ],
+)
+def test_a_reference_that_does_not_fit_the_season_is_unknown_with_the_way_out(
+    changed: dict[str, object], said: str
+) -> None:
+    known = reference(SEASONAL, 3)
+    parts = {name.removeprefix("season."): value for name, value in changed.items() if "." in name}
+    assert known.season is not None
+    unfit = replace(known, season=replace(known.season, **parts) if parts else None)
+    judge = Judge(Shelf(unfit, SEASONAL))
+    judge.run(stream_of(SEASONAL, hours(0, 3, shift=2.0)))
+    reasons = {w.status_reason for w in windows(judge)}
+    assert len(reasons) == 1
+    assert said in (reason := reasons.pop())
+    assert reason.endswith("; driftloop reference build")
+
+
+def test_holidays_may_be_added_to_a_reference_that_stands() -> None:
+    later = replace(SEASONAL, season=Season("Europe/Berlin", ("2026-12-25",)))
+    assert later.bins_hash == SEASONAL.bins_hash
+    assert not isinstance(season.monitor_of(later, reference(SEASONAL, 3).season), season.Unknown)
+
+
+def test_cut_anywhere_it_goes_on_with_the_same_bytes() -> None:
+    records = stream_of(SEASONAL, [*hours(0, 30), *hours(30, 40, shift=0.5)])
+    whole, cut, rng = judge_of(SEASONAL), judge_of(SEASONAL), random.Random(5)
+    whole.run(records)
+    at = 0
+    while at < len(records):
+        size = rng.choice((1, 2, 3, 20))
+        cut.absorb(records[at : at + size])
+        cut.checkpoint()
+        cut.crash()
+        at += size
+    assert alarms(whole), "an incident is open across cuts"
+    assert [(o.topic, o.value) for o in cut.outputs] == [(o.topic, o.value) for o in whole.outputs]
+    assert cut.state == whole.state
+
+
+def test_another_reference_starts_it_anew_and_a_state_nobody_can_read_too() -> None:
+    judge = judge_of(SEASONAL)
+    judge.run(stream_of(SEASONAL, hours(0, 10)))
+    assert windows(judge)[-1].tests[-1].steps == 10
+    judge.shelf.known = replace(reference(SEASONAL, 3), rows=1)
+    judge.run(stream_of(SEASONAL, hours(10, 2)))
+    assert windows(judge)[-1].tests[-1].steps == 2
+    name = next(key for key in judge.state if key.startswith(b'["features"'))
+    judge.state[name] = b"\xff" + judge.state[name][1:]
+    judge.crash()
+    judge.run(stream_of(SEASONAL, hours(12, 3)))
+    assert windows(judge)[-1].tests[-1].steps == 3
+
+
+def test_a_reference_counts_its_rows_by_window_as_panes_do_and_carries_the_season_through_json() -> None:
+    told = hours(0, 5, rows=40)
+    late = replace(SEASONAL, window_seconds=2 * HOUR, offset_seconds=HOUR)
+    found = windows_of(late, rows_of(told))
+    assert [pane.start for pane in found] == [START + h * HOUR for h in (-1, 1, 3)]
+    for pane in found:
+        inside = [one for one in told if pane.start <= one.start < pane.start + 2 * HOUR]
+        expected = [0] * (7 + 4)
+        for one in inside:
+            for income, region in zip(one.income, one.region, strict=True):
+                expected[bisect.bisect_right(late.features[0].edges or (), income)] += 1
+                expected[7 + {0: 1, 1: 0, 3: 3}[int(region)]] += 1
+        assert pane.counts.tolist() == expected
+
+    known = reference(SEASONAL, 3)
+    assert Baselines.from_json(known.to_json()) == known
+    assert known.reference != replace(known, season=None).reference
+    assert '"season"' not in replace(known, season=None).to_json()
+    assert known.season is not None
+    assert len(known.season.fitted) < 40_000
