@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from driftloop.console.reference_rows import ReferenceRows
 from driftloop.detectors.seasonal import Pane
+from driftloop.detectors.seasonal.calendar import HOUR_SECONDS
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.projection import Projection, norm_codes
 from driftloop.schemas.reference import category_codes
@@ -36,17 +37,22 @@ def learn_season(specification: MonitorSpecification, rows: ReferenceRows) -> Se
 
 
 def windows_of(specification: MonitorSpecification, rows: ReferenceRows) -> list[Pane]:
-    """The rows' histograms by window, in order of time; windows without rows are left out."""
+    """The rows' histograms by window, in order of time; windows without rows are left out.
+
+    Windows shorter than an hour are added up to hours, as the detector does: a year of minutes would fill the memory.
+    """
     features = watched(specification)
-    since = rows.event_time - specification.offset_seconds
-    numbers, window = np.unique(np.floor(since / specification.window_seconds), return_inverse=True)
-    by_feature = [np.empty((len(numbers), 0), np.int64)]
+    since = np.floor((rows.event_time - specification.offset_seconds) / specification.window_seconds)
+    starts = specification.offset_seconds + since * specification.window_seconds
+    if specification.window_seconds < HOUR_SECONDS:
+        starts = starts // HOUR_SECONDS * HOUR_SECONDS
+    known, window = np.unique(starts, return_inverse=True)
+    by_feature = []
     for feature, codes in zip(features, codes_of(specification, features, rows.columns), strict=True):
         at = window * feature.bins + codes
-        by_feature.append(np.bincount(at, minlength=len(numbers) * feature.bins).reshape(-1, feature.bins))
-    counts = np.hstack(by_feature)
-    starts = (specification.offset_seconds + numbers * specification.window_seconds).tolist()
-    return [Pane(start, counts[i]) for i, start in enumerate(starts)]
+        by_feature.append(np.bincount(at, minlength=len(known) * feature.bins).reshape(-1, feature.bins))
+    counts = np.hstack(by_feature) if by_feature else np.empty((len(known), 0), np.int64)
+    return [Pane(start, counts[i]) for i, start in enumerate(known.tolist())]
 
 
 def codes_of(

@@ -137,6 +137,19 @@ def test_a_reference_counts_the_history_and_brings_bins(settings: Settings, tmp_
     assert again.specification.features == live.features
     assert read_catalogue(settings).baselines("loans") == known
 
+    # And with a season: three days are too few to learn it, which the reference says of itself, and the command too.
+    seasonal = tmp_path / "seasonal.toml"
+    seasonal.write_text(FILE.read_text() + '\n[season]\nzone = "Europe/Berlin"\n')
+    apply_monitor(settings, seasonal)
+    said = list(build(settings, "loans", Selection(role="history")))
+    last = read_catalogue(settings).baselines("loans")
+    assert last is not None
+    assert last[1].season is not None
+    assert (last[1].season.zone, last[1].season.window_seconds, last[1].season.fitted) == ("Europe/Berlin", DAY, "")
+    assert last[1].season.reason == "the reference covers 3 days; a weekly season needs 14"
+    assert f"loans: its season is UNKNOWN, features are not watched: {last[1].season.reason}" in "\n".join(said)
+    assert last[1].features == found.features
+
 
 @pytest.mark.kafka
 def test_rows_of_a_reference_are_selected_by_event_time_and_number(settings: Settings) -> None:

@@ -155,6 +155,10 @@ def test_a_reference_counts_its_rows_by_window_as_panes_do_and_carries_the_seaso
                 expected[7 + {0: 1, 1: 0, 3: 3}[int(region)]] += 1
         assert pane.counts.tolist() == expected
 
+    minutes = replace(SEASONAL, pane_seconds=60.0, window_seconds=600.0)
+    by_hour = [pane.counts.tolist() for pane in windows_of(SEASONAL, rows_of(told))]
+    assert [pane.counts.tolist() for pane in windows_of(minutes, rows_of(told))] == by_hour
+
     known = reference(SEASONAL, 3)
     assert Baselines.from_json(known.to_json()) == known
     assert known.reference != replace(known, season=None).reference
