@@ -5,8 +5,8 @@
 
 The draws are river's own (``random.Random(seed)``, begun anew after each alarm), so the alarms are too. Both samples
 have one size, so the distance is a whole number of ``stat_size``-ths, the exact p-value a function of it, and the
-test a comparison of whole numbers. Known of it: ``alpha`` holds for one value, and the default gives 13 to 27 false
-alarms in 10,000 (docs/detectors.md). A constant stream never alarms. State: the window and the 625 words of the
+test a comparison of whole numbers. Known of it: ``alpha`` holds for one value, so the default of .005 raises many
+false alarms. A constant stream never alarms. State: the window and the 625 words of the
 random generator, 5.8 kB at the default.
 
 >>> settings = Settings(alpha=0.0001)

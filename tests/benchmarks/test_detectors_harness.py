@@ -71,8 +71,16 @@ def test_an_outsiders_detector_on_an_outsiders_stream_is_scored_as_counted_by_ha
     assert row["false_alarms_per_10k"] == pytest.approx(4.0)
 
 
-def test_what_cannot_be_entered_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    (tmp_path / "wrong.csv").write_text("x,y\n1,2\n")
-    ran = harness(tmp_path, "--stream", "wrong.csv")
-    assert ran.returncode == 2
-    assert "wrong.csv: the first line must name the columns value and change" in ran.stderr
+def test_what_is_no_stream_is_refused_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(HARNESS.parent))
+    from detectors_bench.streams import from_csv
+
+    wrong = tmp_path / "wrong.csv"
+    for text, sentence in (
+        ("x,y\n1,2\n", "the first line must name the columns value and change"),
+        ("value,change\n1,0\nmany,0\n", "line 3: value and change must be numbers"),
+        ("value,change\n", "no rows"),
+    ):
+        wrong.write_text(text)
+        with pytest.raises(ValueError, match=f"wrong.csv.*{sentence}"):
+            from_csv(wrong)
