@@ -30,10 +30,15 @@ def test_the_memos_of_all_models_together_are_bounded_in_bytes(monkeypatch: pyte
     monkeypatch.setattr("driftloop.schemas.layouts.KEPT_BYTES_MOST", 4_000_000)
     layouts, kept = fresh(), []
     calm = read_predictions([prediction(grade="calm")], layouts).columns[0]
+    texts = [[f"{i:500}" for i in range(start, start + 1_000)] for start in range(0, 16_000, 1_000)]
+    # Made before: who writes records remembers tails too.
+    batches = [
+        ([prediction(grade=t) for t in some], [encode(GroundTruth(T0, "loans", t)) for t in some]) for some in texts
+    ]
     tracemalloc.start()
-    for start in range(0, 16_000, 1_000):
-        read_predictions([prediction(grade=f"{i:500}") for i in range(start, start + 1_000)], layouts)
-        read_truths([encode(GroundTruth(T0, "loans", f"{i:500}")) for i in range(start, start + 1_000)], layouts)
+    for predictions, truths in batches:
+        read_predictions(predictions, layouts)
+        read_truths(truths, layouts)
         gc.collect()  # other tests of this process may have told it to collect seldom
         kept.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
