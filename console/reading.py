@@ -112,17 +112,9 @@ def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Ite
         unread = {(place.topic, place.partition) for place in places}
         heard = time.monotonic()
         while unread or follow:
-            batch = []
-            first = consumer.poll(0.1)  # `consume` alone waits until it has all, or the time is over
-            for message in [] if first is None else [first, *consumer.consume(BATCH_RECORDS, 0)]:
-                error = message.error()
-                if error is None:
-                    batch.append(message)
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    unread.discard((message.topic(), message.partition()))
-                else:
-                    raise unavailable(places[0].topic, error)
-            if first is not None or follow:
+            batch, ended = fetch(consumer, 0.1, places[0].topic)
+            unread -= ended
+            if batch or ended or follow:
                 heard = time.monotonic()
             elif time.monotonic() > heard + SILENCE_SECONDS_MOST:
                 raise Unavailable(f"{places[0].topic}: neither a record nor the end for {SILENCE_SECONDS_MOST:.0f} s")
@@ -130,6 +122,24 @@ def _read(settings: Settings, places: list[TopicPartition], follow: bool) -> Ite
                 yield batch
     finally:
         consumer.close()
+
+
+def fetch(consumer: Consumer, seconds: float, topic: str) -> tuple[list[Any], set[tuple[str, int]]]:
+    """(messages that are there, partitions that have been read to their end); it waits for the first so long.
+
+    Unavailable: a partition cannot be read, or none of them (``topic`` is named then).
+    """
+    batch, ended = [], set()
+    first = consumer.poll(seconds)  # `consume` alone waits until it has all, or the time is over
+    for message in [] if first is None else [first, *consumer.consume(BATCH_RECORDS, 0)]:
+        error = message.error()
+        if error is None:
+            batch.append(message)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            ended.add((message.topic(), message.partition()))
+        else:
+            raise unavailable(message.topic() or topic, error)
+    return batch, ended
 
 
 def open_consumer(settings: Settings, **more: object) -> Consumer:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from driftloop.console.reading import (
-    BATCH_RECORDS,
     CALL_SECONDS,
     SILENCE_SECONDS_MOST,
+    fetch,
     open_consumer,
     partitions_of,
     unavailable,
@@ -92,16 +92,11 @@ class History:
 
     def _fetch(self) -> int:
         wait = 0.0 if any(self._waiting.values()) else 0.1
-        first = self._consumer.poll(wait)
-        messages = [] if first is None else [first, *self._consumer.consume(BATCH_RECORDS, 0)]
+        messages, ended = fetch(self._consumer, wait, next(iter(self._spans))[0])
         for message in messages:
-            if (error := message.error()) is None:
-                self._waiting[message.topic(), message.partition()].append(message)
-            elif error.code() == KafkaError._PARTITION_EOF:
-                self._open.discard((message.topic(), message.partition()))
-            else:
-                raise unavailable(message.topic(), error)
-        return len(messages)
+            self._waiting[message.topic(), message.partition()].append(message)
+        self._open -= ended
+        return len(messages) + len(ended)
 
     def _given(self, tp: tuple[str, int]) -> SourceRecords:
         found, self._waiting[tp] = self._waiting[tp], []
