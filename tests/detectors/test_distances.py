@@ -10,6 +10,7 @@ from driftloop.detectors import distances
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy, ks_2samp, wasserstein_distance
 
 counts = st.lists(st.integers(0, 500), min_size=3, max_size=20)
 
@@ -31,6 +32,41 @@ def test_jensen_shannon_is_scipys_squared(pair: tuple[list[int], list[int]]) -> 
 
 
 @given(two())
+def test_psi_is_scipys_relative_entropy_both_ways(pair: tuple[list[int], list[int]]) -> None:
+    p, q = (np.array(side) + distances.HALF for side in pair)
+    assert distances.psi(*pair) == pytest.approx(entropy(p, q) + entropy(q, p), abs=1e-9)
+
+
+@given(two())
+def test_kolmogorov_smirnov_and_wasserstein_are_scipys_of_the_rows_in_the_bins(
+    pair: tuple[list[int], list[int]],
+) -> None:
+    """The last bin, missing, is in neither."""
+    bins = np.arange(len(pair[0]) - 1)
+    places = np.sort(np.random.default_rng(len(bins)).normal(size=len(bins)))
+    a, b = (np.array(side[:-1]) for side in pair)
+    if a.sum() and b.sum():
+        rows = np.repeat(bins, a), np.repeat(bins, b)
+        assert distances.kolmogorov_smirnov(*pair) == pytest.approx(ks_2samp(*rows).statistic, abs=1e-12)
+        assert distances.wasserstein(*pair, at=places) == pytest.approx(
+            wasserstein_distance(places, places, a, b), abs=1e-12
+        )
+    else:
+        assert distances.kolmogorov_smirnov(*pair) == distances.wasserstein(*pair) == 0.0
+
+
+def test_the_wasserstein_distance_of_a_shift_is_the_shift_in_sd_however_the_feature_is_bent() -> None:
+    rng = np.random.default_rng(4)
+    base, moved = rng.normal(size=100_000), rng.normal(0.5, 1, size=50_000)
+    edges = np.quantile(base, np.arange(1, 16) / 16)
+    a, b = (np.append(np.bincount(np.searchsorted(edges, x, side="right"), minlength=16), 7) for x in (moved, base))
+    assert distances.wasserstein(a, b) == pytest.approx(abs(distances.mean_shift(a, b)), abs=1e-3)
+    assert distances.wasserstein(a, b) == pytest.approx(0.5, abs=0.03)
+    with pytest.raises(ValueError, match="one for each of 16 bins is needed"):
+        distances.wasserstein(a, b, at=[0.0, 1.0])
+
+
+@given(two())
 def test_what_holds_for_any_counts(pair: tuple[list[int], list[int]]) -> None:
     a, b = pair
     assert distances.psi(a, b) == pytest.approx(distances.psi(b, a), abs=1e-12)
@@ -39,8 +75,9 @@ def test_what_holds_for_any_counts(pair: tuple[list[int], list[int]]) -> None:
     assert distances.jensen_shannon(a, b) == pytest.approx(distances.jensen_shannon(b, a), abs=1e-12)
     assert 0 <= distances.jensen_shannon(a, b) <= 1
     assert distances.cohens_w(a, b) >= 0
-    for found in (distances.mean_shift(a, b), distances.cohens_w(a, b), distances.psi(a, b)):
-        assert math.isfinite(found)
+    assert 0 <= distances.kolmogorov_smirnov(a, b) <= 1
+    for find in (distances.mean_shift, distances.cohens_w, distances.psi, distances.wasserstein):
+        assert math.isfinite(find(a, b))
     order = np.random.default_rng(len(a)).permutation(len(a))
     shuffled = np.array(a)[order], np.array(b)[order]
     assert distances.psi(*shuffled) == pytest.approx(distances.psi(a, b), abs=1e-9)
@@ -90,6 +127,8 @@ def test_missing_rows_do_not_move_the_mean() -> None:
 def test_what_is_empty_has_a_documented_answer() -> None:
     assert distances.mean_shift([0, 0, 9], [5, 5, 0]) == 0.0
     assert distances.cohens_w([0, 0], [5, 5]) == 0.0
+    for find in (distances.kolmogorov_smirnov, distances.wasserstein):
+        assert find([0, 0, 9], [5, 5, 0]) == find([5, 5, 0], [0, 0, 9]) == find([9], [9]) == 0.0
     assert distances.expected_psi([0, 0], [5, 5]) == 0.0
     assert distances.expected_jensen_shannon([1, 1], [0, 0]) == 0.0
 
