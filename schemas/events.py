@@ -2,12 +2,53 @@
 
 Times are seconds since the epoch (UTC) as a float, always event time, never the clock of a machine.
 A prediction is not here: its schema is generated from the model's specification (prediction.py).
-Field names here and in the .avsc files are the same; a test compares them.
+Records that stand inside others: event_parts.py. Field names here and in the .avsc files are the same (tested).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
+from driftloop.schemas.event_parts import (
+    Bins,
+    DatasetVersion,
+    Estimate,
+    FairnessMeasured,
+    FeatureDrift,
+    LabelDelay,
+    OffsetRange,
+    QualityBroken,
+    SegmentMeasured,
+    TestState,
+)
+
+__all__ = [
+    "Bins",
+    "CommandGiven",
+    "DatasetVersion",
+    "DecisionRecorded",
+    "DeploymentChanged",
+    "DriftDetected",
+    "Estimate",
+    "FairnessMeasured",
+    "FeatureDrift",
+    "GroundTruth",
+    "IncidentChanged",
+    "Label",
+    "LabelDelay",
+    "ModelPublished",
+    "MonitorApplied",
+    "OffsetRange",
+    "Pane",
+    "Progress",
+    "QualityBroken",
+    "ReferenceBuilt",
+    "SchemaRegistered",
+    "SegmentMeasured",
+    "TestState",
+    "TimeMarker",
+    "WindowMeasured",
+]
 
 Label = str | float | int | bool | None
 
@@ -32,15 +73,6 @@ class TimeMarker:
 
     event_time: float
     producer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bins:
-    """A sparse histogram: ``counts[i]`` events in bin ``bins[i]``; bins ascending, counts above zero."""
-
-    name: str
-    bins: tuple[int, ...]
-    counts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,103 +122,6 @@ class Progress:
     predictions_offset: int
     truths_offset: int
     caught_up: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A measured value with a 95 % interval; ``count`` rows stand behind it."""
-
-    value: float
-    low: float
-    high: float
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureDrift:
-    """How far one feature is from its reference in one window. ``effect`` in ``unit`` (sd, or Cohen's w)."""
-
-    feature: str
-    kind: str
-    count: int
-    missing: float
-    unseen: float
-    psi: float
-    js: float
-    effect: float
-    unit: str
-    log_evidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class TestState:
-    """A sequential test after this window: it alarms when ``statistic`` reaches ``threshold``."""
-
-    name: str
-    statistic: float
-    threshold: float
-    steps: int
-    alarmed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class OffsetRange:
-    """Offsets first..last (both included) of one partition of the topic that topics.py calls ``topic``."""
-
-    topic: str
-    partition: int
-    first: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
-class LabelDelay:
-    """How far the labels of one class have come: ``labelled`` so far, and the share of this class's labels that is
-    usually known by now. Classes differ: a default is known later than a repayment, so early figures lean."""
-
-    label: str
-    labelled: int
-    share_known: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentMeasured:
-    """One declared segment in one window (segments.py): its rows and its metrics."""
-
-    segment: str
-    predictions: int
-    labelled: int
-    metrics: dict[str, Estimate] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class FairnessMeasured:
-    """How far the segments of one segmentation are apart by one ``criterion``, over ``segments`` of them.
-
-    demographic_parity compares selection rates, equal_opportunity recalls: highest less lowest, and lowest over
-    highest (None: the highest is 0)."""
-
-    segmentation: str
-    criterion: str
-    segments: int
-    lowest: str
-    highest: str
-    difference: Estimate
-    ratio: Estimate | None
-
-
-@dataclass(frozen=True, slots=True)
-class QualityBroken:
-    """A rule of data quality that a window breaks: ``value`` is beyond ``limit``, in ``unit``; ``usual``: what the
-    reference, or the weeks before, had. ``feature`` is empty where the rule is about all rows."""
-
-    rule: str
-    feature: str
-    value: float
-    limit: float
-    usual: float
-    unit: str
-    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,17 +204,6 @@ class IncidentChanged:
     as_of: float
     summary: str
     evidence: tuple[DriftDetected, ...] = ()
-    offsets: tuple[OffsetRange, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetVersion:
-    """What a model was trained on: source offset ranges, the rows' canonical sha256, and their span in event time."""
-
-    rows: int
-    sha256: str
-    from_time: float
-    to_time: float
     offsets: tuple[OffsetRange, ...] = ()
 
 
