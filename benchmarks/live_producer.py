@@ -2,9 +2,9 @@
 
 Half predictions, half truths, each truth a second behind its prediction; event time begins at ``START`` and runs
 ``SPEED`` times as fast as the clock, so that panes close while one watches. A record's Kafka timestamp is this
-machine's clock right before it is handed to the producer, whose linger of 5 ms is therefore part of every latency.
-FILE: when it began, and what was sent. Every ``STEP`` seconds it sends what is due. Ends on SIGTERM, or after
-five minutes.
+machine's clock right before it is handed to the producer, unless the topic has the broker's (LogAppendTime).
+FILE: when it began, what was sent, and how long a prediction took until the broker had it (linger of 5 ms included).
+Every ``STEP`` seconds it sends what is due. Ends on SIGTERM, or after five minutes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import time
 from collections import deque
 from pathlib import Path
 
-from confluent_kafka import Producer
+import numpy as np
+from confluent_kafka import KafkaError, Message, Producer
 from driftloop.console.connection import QUIET
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import GroundTruth
@@ -47,6 +48,11 @@ def main() -> None:
     )
     predictions, truths = settings.topic("predictions"), settings.topic("ground-truth")
     running = True
+    acknowledged: list[float] = []
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        assert error is None, error
+        acknowledged.append(message.latency())
 
     def event_time(now: float) -> float:
         return start + (now - began) * speed
@@ -65,7 +71,8 @@ def main() -> None:
             value = encode_prediction(
                 found, event_time(now), scores[i], features[i], "v1", predicted=CLASSES[scores[i] > 0.5]
             )
-            producer.produce(predictions, value, b"l-%09d" % sent, timestamp=int(now * 1e3))
+            key, at = b"l-%09d" % sent, int(now * 1e3)
+            producer.produce(predictions, value, key, timestamp=at, on_delivery=delivered)
             waiting.append((now, sent))
             sent += 1
             while waiting and waiting[0][0] <= now - DELAY_SECONDS:
@@ -78,12 +85,13 @@ def main() -> None:
             tell(file, began, sent, len(waiting))
         time.sleep(step_seconds)
     assert producer.flush(30) == 0
-    tell(file, began, sent, len(waiting))
+    p50, p99 = (1e3 * np.percentile(acknowledged, [50, 99])).tolist() if acknowledged else (None, None)
+    tell(file, began, sent, len(waiting), append_p50_ms=p50, append_p99_ms=p99)
 
 
-def tell(file: Path, began: float, sent: int, waiting: int) -> None:
+def tell(file: Path, began: float, sent: int, waiting: int, **more: float | None) -> None:
     draft = file.with_suffix(".draft")
-    draft.write_text(json.dumps({"began": began, "predictions": sent, "truths": sent - waiting}))
+    draft.write_text(json.dumps({"began": began, "predictions": sent, "truths": sent - waiting} | more))
     draft.rename(file)
 
 
