@@ -34,9 +34,9 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from driftloop.detectors import anchored, scanning
+from driftloop.detectors import anchored, face, scanning
 from driftloop.detectors.anchored import FACTOR_LEAST, Evidence
-from driftloop.detectors.packing import Doubles, pack, unpack
+from driftloop.detectors.packing import Doubles
 from driftloop.detectors.scanning import Advanced, Found, first
 from driftloop.detectors.verdict import Verdict
 from numpy.typing import ArrayLike, NDArray
@@ -121,13 +121,11 @@ def uniforms_of(seed: int, positions: NDArray[np.uint64]) -> Doubles:
 
 
 def to_bytes(state: State) -> bytes:
-    seen, learnt, edges, counts, evidence = state.memory
-    return pack(_VERSION, seen, learnt, edges, counts, *evidence, float(state.left_out))
+    return face.to_bytes(_VERSION, state)
 
 
 def from_bytes(data: bytes) -> State:
-    seen, learnt, edges, counts, r, told, left_out = unpack(data, _VERSION)
-    return State(Memory(float(seen), learnt, edges, counts, Evidence(r, told)), int(left_out))
+    return face.from_bytes(_VERSION, _fresh(0.0), data)
 
 
 def _fresh(seen: float) -> Memory:

@@ -32,10 +32,9 @@ from typing import NamedTuple
 import numpy as np
 from driftloop.detectors import anchored, scanning
 from driftloop.detectors.anchored import FACTOR_LEAST, Evidence
-from driftloop.detectors.packing import Doubles, pack, unpack
-from driftloop.detectors.scanning import Advanced, Found, first
-from driftloop.detectors.verdict import Verdict
-from numpy.typing import ArrayLike
+from driftloop.detectors.face import face
+from driftloop.detectors.packing import Doubles
+from driftloop.detectors.scanning import Advanced, first
 
 BOUND = "average run length >= threshold events, for any process whose mean given the past is at most the baseline"
 BETS = (0.05, 0.1, 0.25)
@@ -88,22 +87,6 @@ class Memory(NamedTuple):
 State = scanning.State[Memory]
 
 
-def start(settings: Settings) -> State:
-    """Nothing seen."""
-    return State(_fresh(settings), 0)
-
-
-def scan(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Found]:
-    """Take a batch in. ValueError: a value outside 0..1."""
-    return scanning.scan(partial(_advance, settings), state, values)
-
-
-def step(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Verdict]:
-    """``scan``, of which only the number of alarms is told."""
-    state, found = scan(settings, state, values)
-    return state, scanning.verdict_of(found)
-
-
 def baseline(state: State) -> float:
     """m; 0 while it is being learnt."""
     return state.memory.mean
@@ -118,17 +101,6 @@ def upper_bound(events: float, total: float, gamma: float) -> float:
     from scipy.special import betaincinv
 
     return float(betaincinv(total + 1.0, events - total, 1.0 - gamma)) if total < events else 1.0
-
-
-def to_bytes(state: State) -> bytes:
-    *learnt, evidence = state.memory
-    return pack(_VERSION, *learnt, *evidence, float(state.left_out))
-
-
-def from_bytes(data: bytes) -> State:
-    *learnt, r, seen, left_out = unpack(data, _VERSION)
-    events, total, squares, pairs, last, mean, temper = map(float, learnt)
-    return State(Memory(events, total, squares, pairs, last, mean, temper, Evidence(r, seen)), int(left_out))
 
 
 def _fresh(settings: Settings) -> Memory:
@@ -190,3 +162,6 @@ def factors_of(bets: tuple[float, ...], mean: float, temper: float, losses: Doub
     """What each bet [bets, events] is worth at these losses."""
     factors = 1.0 + np.asarray(bets)[:, None] * (losses / mean - 1.0)
     return np.asarray(factors if temper == 1.0 else factors**temper, dtype=np.float64)
+
+
+start, scan, step, to_bytes, from_bytes = face(_VERSION, _fresh(Settings()), _advance, _fresh)

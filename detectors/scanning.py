@@ -12,10 +12,10 @@ detector keeps must not depend on the cuts: running sums are carried on, never b
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
-from driftloop.detectors.packing import Doubles, pack, unpack
+from driftloop.detectors.packing import Doubles
 from driftloop.detectors.verdict import Verdict
 from numpy.typing import ArrayLike, NDArray
 
@@ -111,16 +111,3 @@ def last_where(happened: NDArray[np.bool_]) -> Positions:
 def carried_to(places: Positions, values: Doubles, carried: float) -> Doubles:
     """``values`` at places, what was carried where there is none (-1)."""
     return np.where(places >= 0, values[places], carried)
-
-
-def to_bytes(version: int, state: State[Any]) -> bytes:
-    """Every number and array of the memory, then what was left out."""
-    return pack(version, *state.memory, float(state.left_out))
-
-
-def numbers(data: bytes, version: int, count: int) -> tuple[list[float], int]:
-    """The memory of a detector that keeps ``count`` numbers, and what it left out. ValueError: it is another one."""
-    arrays = unpack(data, version)
-    if len(arrays) != count + 1 or any(a.ndim for a in arrays):
-        raise ValueError(f"a state of {len(arrays)} parts, {count + 1} numbers are needed")
-    return [float(a) for a in arrays[:-1]], int(arrays[-1])

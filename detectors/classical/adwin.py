@@ -20,17 +20,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from driftloop.detectors import scanning
 from driftloop.detectors.classical import adwin_buckets as buckets
 from driftloop.detectors.classical.adwin_buckets import Row
-from driftloop.detectors.packing import Doubles, pack, unpack
-from driftloop.detectors.scanning import Advanced, Found, first, running
-from driftloop.detectors.verdict import Verdict
-from numpy.typing import ArrayLike, NDArray
+from driftloop.detectors.face import face
+from driftloop.detectors.packing import Doubles
+from driftloop.detectors.scanning import Advanced, first, running
+from numpy.typing import NDArray
 
 BOUND = "none stated for a run; delta for one check of independent values"
 _VERSION = 1
@@ -72,36 +71,10 @@ _EMPTY.flags.writeable = False
 _FRESH = Memory(0.0, 0.0, 0.0, 0.0, _EMPTY, _EMPTY)
 
 
-def start(_: Settings) -> State:
-    """Nothing seen."""
-    return State(_FRESH, 0)
-
-
-def scan(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Found]:
-    """Take a batch in."""
-    return scanning.scan(partial(_advance, settings), state, values)
-
-
-def step(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Verdict]:
-    """``scan``, of which only the number of alarms is told."""
-    state, found = scan(settings, state, values)
-    return state, scanning.verdict_of(found)
-
-
 def estimate(state: State) -> float | None:
     """The mean of the values that are held to be current; None before the first."""
     memory = state.memory
     return float(memory.total / memory.seen) if memory.seen else None
-
-
-def to_bytes(state: State) -> bytes:
-    return pack(_VERSION, *state.memory, float(state.left_out))
-
-
-def from_bytes(data: bytes) -> State:
-    seen, total, squares, alarmed, totals, within, left_out = unpack(data, _VERSION)
-    memory = Memory(float(seen), float(total), float(squares), float(alarmed), totals, within)
-    return State(memory, int(left_out))
 
 
 def _advance(settings: Settings, memory: Memory, chunk: Doubles) -> Advanced[Memory]:
@@ -186,3 +159,6 @@ def _any_border(
     return math.log(width) > 0 and bool(
         _differ(settings, n0, u0, width - n0, u1, np.asarray(squares / width), np.asarray(width)).any()
     )
+
+
+start, scan, step, to_bytes, from_bytes = face(_VERSION, _FRESH, _advance)

@@ -16,15 +16,12 @@ a run: measured in docs/detectors.md. A constant stream never alarms. State: 5 d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from driftloop.detectors import scanning
+from driftloop.detectors.face import face
 from driftloop.detectors.packing import Doubles
-from driftloop.detectors.scanning import Advanced, Found, carried_to, ended, last_where, running
-from driftloop.detectors.verdict import Verdict
-from numpy.typing import ArrayLike
+from driftloop.detectors.scanning import Advanced, carried_to, ended, last_where, running
 
 BOUND = "none stated"
 _VERSION = 1
@@ -49,34 +46,6 @@ class Memory(NamedTuple):
     least: float = np.inf
 
 
-State = scanning.State[Memory]
-
-
-def start(_: Settings) -> State:
-    """Nothing seen."""
-    return State(Memory(), 0)
-
-
-def scan(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Found]:
-    """Take a batch in. ValueError: a value outside 0..1."""
-    return scanning.scan(partial(_advance, settings), state, values)
-
-
-def step(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Verdict]:
-    """``scan``, of which only the number of alarms is told."""
-    state, found = scan(settings, state, values)
-    return state, scanning.verdict_of(found)
-
-
-def to_bytes(state: State) -> bytes:
-    return scanning.to_bytes(_VERSION, state)
-
-
-def from_bytes(data: bytes) -> State:
-    memory, left_out = scanning.numbers(data, _VERSION, 5)
-    return State(Memory(*memory), left_out)
-
-
 def _advance(settings: Settings, memory: Memory, chunk: Doubles) -> Advanced[Memory]:
     if chunk.min() < 0 or chunk.max() > 1:
         raise ValueError(f"DDM watches errors: a value between 0 and 1 is needed, not {chunk.min()} or {chunk.max()}")
@@ -93,3 +62,6 @@ def _advance(settings: Settings, memory: Memory, chunk: Doubles) -> Advanced[Mem
     warned = warm & (level > p_min + settings.warning_threshold * s_min) & ~alarmed
     after = Memory(n[-1], total[-1], p_min[-1], s_min[-1], least[-1])
     return ended(alarmed, warned, Memory()) or Advanced(after, len(chunk), False, np.flatnonzero(warned))
+
+
+start, scan, step, to_bytes, from_bytes = face(_VERSION, Memory(), _advance)

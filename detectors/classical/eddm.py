@@ -16,15 +16,12 @@ stream never alarms. State: 7 doubles.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from driftloop.detectors import scanning
+from driftloop.detectors.face import face
 from driftloop.detectors.packing import Doubles
-from driftloop.detectors.scanning import Advanced, Found, Positions, ended, last_where, running
-from driftloop.detectors.verdict import Verdict
-from numpy.typing import ArrayLike
+from driftloop.detectors.scanning import Advanced, Positions, ended, last_where, running
 
 BOUND = "none stated"
 _VERSION = 1
@@ -54,34 +51,6 @@ class Memory(NamedTuple):
     squares: float = 0.0
     largest: float = -1.0
     warned: float = 0.0
-
-
-State = scanning.State[Memory]
-
-
-def start(_: Settings) -> State:
-    """Nothing seen."""
-    return State(Memory(), 0)
-
-
-def scan(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Found]:
-    """Take a batch in."""
-    return scanning.scan(partial(_advance, settings), state, values)
-
-
-def step(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Verdict]:
-    """``scan``, of which only the number of alarms is told."""
-    state, found = scan(settings, state, values)
-    return state, scanning.verdict_of(found)
-
-
-def to_bytes(state: State) -> bytes:
-    return scanning.to_bytes(_VERSION, state)
-
-
-def from_bytes(data: bytes) -> State:
-    memory, left_out = scanning.numbers(data, _VERSION, 7)
-    return State(Memory(*memory), left_out)
 
 
 def _advance(settings: Settings, memory: Memory, chunk: Doubles) -> Advanced[Memory]:
@@ -116,3 +85,6 @@ def _standing(length: int, at: Positions, told: np.ndarray, warned: np.ndarray, 
     happened[at], said[at] = told, warned
     last = last_where(happened)
     return np.where(last >= 0, said[last], before)
+
+
+start, scan, step, to_bytes, from_bytes = face(_VERSION, Memory(), _advance)

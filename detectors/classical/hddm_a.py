@@ -16,15 +16,13 @@ never alarms. State: 6 doubles.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from driftloop.detectors import scanning
+from driftloop.detectors.face import face
 from driftloop.detectors.packing import Doubles
-from driftloop.detectors.scanning import Advanced, Found, carried_to, ended, last_where, running
-from driftloop.detectors.verdict import Verdict
-from numpy.typing import ArrayLike, NDArray
+from driftloop.detectors.scanning import Advanced, carried_to, ended, last_where, running
+from numpy.typing import NDArray
 
 BOUND = "none stated"
 _VERSION = 1
@@ -53,34 +51,6 @@ class Memory(NamedTuple):
     low_total: float = 0.0
     high_seen: float = 0.0
     high_total: float = 0.0
-
-
-State = scanning.State[Memory]
-
-
-def start(_: Settings) -> State:
-    """Nothing seen."""
-    return State(Memory(), 0)
-
-
-def scan(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Found]:
-    """Take a batch in."""
-    return scanning.scan(partial(_advance, settings), state, values)
-
-
-def step(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Verdict]:
-    """``scan``, of which only the number of alarms is told."""
-    state, found = scan(settings, state, values)
-    return state, scanning.verdict_of(found)
-
-
-def to_bytes(state: State) -> bytes:
-    return scanning.to_bytes(_VERSION, state)
-
-
-def from_bytes(data: bytes) -> State:
-    memory, left_out = scanning.numbers(data, _VERSION, 6)
-    return State(Memory(*memory), left_out)
 
 
 def _advance(settings: Settings, memory: Memory, chunk: Doubles) -> Advanced[Memory]:
@@ -113,3 +83,6 @@ def _moved(
     alarmed = behind & (risen >= np.sqrt(m / 2 * np.log(2.0 / settings.drift_confidence)))
     warned = behind & (risen >= np.sqrt(m / 2 * np.log(2.0 / settings.warning_confidence)))
     return at_n, at_total, alarmed, warned
+
+
+start, scan, step, to_bytes, from_bytes = face(_VERSION, Memory(), _advance)

@@ -19,15 +19,14 @@ State: 10 doubles.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from driftloop.detectors import scanning
+from driftloop.detectors.face import face
 from driftloop.detectors.packing import Doubles
-from driftloop.detectors.scanning import Advanced, Found, carried_to, ended, last_where
-from driftloop.detectors.verdict import Verdict
-from numpy.typing import ArrayLike, NDArray
+from driftloop.detectors.scanning import Advanced, carried_to, ended, last_where
+from numpy.typing import NDArray
 
 BOUND = "none stated"
 _VERSION = 1
@@ -65,36 +64,6 @@ class Memory(NamedTuple):
     mean: float = 0.0
     rise: Cut = Cut()
     fall: Cut = Cut()
-
-
-State = scanning.State[Memory]
-
-
-def start(_: Settings) -> State:
-    """Nothing seen."""
-    return State(Memory(), 0)
-
-
-def scan(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Found]:
-    """Take a batch in."""
-    return scanning.scan(partial(_advance, settings), state, values)
-
-
-def step(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Verdict]:
-    """``scan``, of which only the number of alarms is told."""
-    state, found = scan(settings, state, values)
-    return state, scanning.verdict_of(found)
-
-
-def to_bytes(state: State) -> bytes:
-    memory = state.memory
-    flat = (memory.seen, memory.mean, *memory.rise, *memory.fall)
-    return scanning.to_bytes(_VERSION, scanning.State(flat, state.left_out))
-
-
-def from_bytes(data: bytes) -> State:
-    flat, left_out = scanning.numbers(data, _VERSION, 10)
-    return State(Memory(flat[0], flat[1], Cut(*flat[2:6]), Cut(*flat[6:])), left_out)
 
 
 def _advance(settings: Settings, memory: Memory, chunk: Doubles) -> Advanced[Memory]:
@@ -164,3 +133,6 @@ def _conditions_up_to(weight: float, most: int) -> Doubles:
     found = found[: int(np.argmax(found[1:] == found[:-1])) + 1] if later[-1] == later[-2] else found
     found.flags.writeable = False
     return found
+
+
+start, scan, step, to_bytes, from_bytes = face(_VERSION, Memory(), _advance)

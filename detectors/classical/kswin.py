@@ -19,15 +19,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from driftloop.detectors import scanning
-from driftloop.detectors.packing import Doubles, pack, unpack
-from driftloop.detectors.scanning import Advanced, Found, first
-from driftloop.detectors.verdict import Verdict
-from numpy.typing import ArrayLike, NDArray
+from driftloop.detectors.face import face
+from driftloop.detectors.packing import Doubles
+from driftloop.detectors.scanning import Advanced, first
+from numpy.typing import NDArray
 
 BOUND = "none stated"
 _VERSION = 1
@@ -63,37 +62,9 @@ class Memory(NamedTuple):
     words: Doubles
 
 
-State = scanning.State[Memory]
-
-
-def start(settings: Settings) -> State:
-    """Nothing seen."""
-    return State(_fresh(settings.seed), 0)
-
-
-def scan(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Found]:
-    """Take a batch in."""
-    return scanning.scan(partial(_advance, settings), state, values)
-
-
-def step(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Verdict]:
-    """``scan``, of which only the number of alarms is told."""
-    state, found = scan(settings, state, values)
-    return state, scanning.verdict_of(found)
-
-
-def to_bytes(state: State) -> bytes:
-    return pack(_VERSION, *state.memory, float(state.left_out))
-
-
-def from_bytes(data: bytes) -> State:
-    window, words, left_out = unpack(data, _VERSION)
-    return State(Memory(window, words), int(left_out))
-
-
 @lru_cache(maxsize=64)
-def _fresh(seed: int) -> Memory:
-    return Memory(np.empty(0), _words(random.Random(seed)))
+def _fresh(settings: Settings) -> Memory:
+    return Memory(np.empty(0), _words(random.Random(settings.seed)))
 
 
 def _words(drawn: random.Random) -> Doubles:
@@ -116,7 +87,7 @@ def _advance(settings: Settings, memory: Memory, chunk: Doubles) -> Advanced[Mem
     distances = _distances(np.take_along_axis(windows, picked, axis=1), windows[:, -settings.stat_size :])
     at = first(distances >= _least_alarming(settings))
     if at >= 0:
-        return Advanced(_fresh(settings.seed), at + len(chunk) - tests + 1, True)
+        return Advanced(_fresh(settings), at + len(chunk) - tests + 1, True)
     return Advanced(Memory(values[tests:].copy(), _words(drawn)), len(chunk), False)
 
 
@@ -159,3 +130,6 @@ def _share(s: int, off: int) -> float:
     for j in range(off):
         share *= (s - j) / (s + j + 1)
     return share
+
+
+start, scan, step, to_bytes, from_bytes = face(_VERSION, _fresh(Settings()), _advance, _fresh)

@@ -16,15 +16,12 @@ constant stream never alarms. State: 6 doubles.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from driftloop.detectors import scanning
+from driftloop.detectors.face import face
 from driftloop.detectors.packing import Doubles
-from driftloop.detectors.scanning import Advanced, Found, ended, running
-from driftloop.detectors.verdict import Verdict
-from numpy.typing import ArrayLike
+from driftloop.detectors.scanning import Advanced, ended, running
 
 BOUND = "none stated"
 _VERSION = 1
@@ -57,34 +54,6 @@ class Memory(NamedTuple):
     most_down: float = -1.0
 
 
-State = scanning.State[Memory]
-
-
-def start(_: Settings) -> State:
-    """Nothing seen."""
-    return State(Memory(), 0)
-
-
-def scan(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Found]:
-    """Take a batch in."""
-    return scanning.scan(partial(_advance, settings), state, values)
-
-
-def step(settings: Settings, state: State, values: ArrayLike) -> tuple[State, Verdict]:
-    """``scan``, of which only the number of alarms is told."""
-    state, found = scan(settings, state, values)
-    return state, scanning.verdict_of(found)
-
-
-def to_bytes(state: State) -> bytes:
-    return scanning.to_bytes(_VERSION, state)
-
-
-def from_bytes(data: bytes) -> State:
-    memory, left_out = scanning.numbers(data, _VERSION, 6)
-    return State(Memory(*memory), left_out)
-
-
 def _advance(settings: Settings, memory: Memory, chunk: Doubles) -> Advanced[Memory]:
     n = memory.seen + np.arange(1.0, len(chunk) + 1)
     total = running(memory.total, chunk)
@@ -106,3 +75,6 @@ def _fading(kept: float, carried: float, values: Doubles) -> Doubles:
     from scipy.signal import lfilter
 
     return np.asarray(lfilter([1.0], [1.0, -kept], values, zi=[kept * carried])[0], dtype=np.float64)
+
+
+start, scan, step, to_bytes, from_bytes = face(_VERSION, Memory(), _advance)
