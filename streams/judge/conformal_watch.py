@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from driftloop.detectors import window_csr
-from driftloop.detectors.shiryaev_roberts import plain
 from driftloop.detectors.verdict import Verdict
 from driftloop.schemas.events import DriftDetected, TestState
 from driftloop.schemas.specification import MonitorSpecification
@@ -21,9 +20,6 @@ from driftloop.streams.judge import features
 from driftloop.streams.judge.performance import NEVER
 from driftloop.streams.judge.reference import Reference
 from driftloop.streams.judge.sums import Counts, Layout
-
-NAMED_MOST = 5
-"""Features told in one alarm, the strongest first."""
 
 
 @dataclass(slots=True)
@@ -115,31 +111,15 @@ def _alarms(
     current: Mapping[str, Counts],
     verdict: Verdict,
 ) -> list[DriftDetected]:
-    """One event a feature that reached the threshold by itself, and always the strongest."""
     measured = features.measure(specification, current, reference.features)
     drifts = {d.feature: d for d in features.with_evidence(specification, measured, verdict.parts)}
-    order = sorted(
-        (f.name for f in specification.features if f.name in drifts), key=lambda n: (-drifts[n].log_evidence, n)
-    )
-    strong = [n for n in order if drifts[n].log_evidence >= np.log(verdict.threshold)]
+    test = (features.DETECTOR, verdict.threshold)
     found = []
-    for name in (strong or order[:1])[:NAMED_MOST]:
+    for name in features.strongest({name: drift.log_evidence for name, drift in drifts.items()}, verdict.threshold):
         drift = drifts[name]
+        paging = features.is_above_floor(specification, drift, reference.features[name])
+        effect = (drift.effect, drift.unit)
         found.append(
-            DriftDetected(
-                model=specification.model,
-                version=version,
-                spec=specification.spec,
-                as_of=window_start + specification.window_seconds,
-                window_start=window_start,
-                window_seconds=specification.window_seconds,
-                detector=features.DETECTOR,
-                feature=name,
-                statistic=plain(drift.log_evidence),
-                threshold=verdict.threshold,
-                effect=drift.effect,
-                unit=drift.unit,
-                paging=features.is_above_floor(specification, drift, reference.features[name]),
-            )
+            features.detected(specification, version, window_start, test, name, drift.log_evidence, effect, paging)
         )
     return found

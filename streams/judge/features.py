@@ -15,13 +15,16 @@ from dataclasses import replace
 
 import numpy as np
 from driftloop.detectors import distances, window_csr
-from driftloop.schemas.events import FeatureDrift
+from driftloop.detectors.shiryaev_roberts import plain
+from driftloop.schemas.events import DriftDetected, FeatureDrift
 from driftloop.schemas.specification import Feature, MonitorSpecification
 from driftloop.streams.judge.sums import FEATURES, Counts, Layout
 
 DETECTOR = "window_csr"
 FAMILIES = 2
 """Families of tests that share the budget: errors, features. Each may use half of the allowed alarms."""
+NAMED_MOST = 5
+"""Features told in one alarm, the strongest first."""
 
 
 def settings_of(specification: MonitorSpecification) -> window_csr.Settings:
@@ -91,6 +94,41 @@ def is_above_floor(specification: MonitorSpecification, drift: FeatureDrift, ref
     chance = inverse if drift.unit == "sd" else 0.0  # w has had it taken off already
     effect = math.sqrt(max(0.0, drift.effect**2 - chance))
     return psi >= specification.effect_psi or effect >= specification.effect_sd
+
+
+def strongest(log_evidence: Mapping[str, float], threshold: float) -> list[str]:
+    """Whom an alarm names: every feature that reached the threshold by itself, and always the strongest."""
+    order = sorted(log_evidence, key=lambda name: (-log_evidence[name], name))
+    alone = [name for name in order if log_evidence[name] >= math.log(threshold)]
+    return (alone or order[:1])[:NAMED_MOST]
+
+
+def detected(
+    specification: MonitorSpecification,
+    version: str,
+    window_start: float,
+    test: tuple[str, float],
+    feature: str,
+    log_evidence: float,
+    effect: tuple[float, str],
+    paging: bool,
+) -> DriftDetected:
+    """The alarm of one feature at the end of a window. ``test``: name, threshold; ``effect``: size, unit."""
+    return DriftDetected(
+        model=specification.model,
+        version=version,
+        spec=specification.spec,
+        as_of=window_start + specification.window_seconds,
+        window_start=window_start,
+        window_seconds=specification.window_seconds,
+        detector=test[0],
+        feature=feature,
+        statistic=plain(log_evidence),
+        threshold=test[1],
+        effect=effect[0],
+        unit=effect[1],
+        paging=paging,
+    )
 
 
 def scores(

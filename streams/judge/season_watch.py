@@ -15,10 +15,9 @@ from typing import Any
 
 from driftloop.detectors import seasonal
 from driftloop.detectors.seasonal import Judgement, Monitor, Pane, Unknown
-from driftloop.detectors.shiryaev_roberts import plain
 from driftloop.schemas.events import DriftDetected, TestState
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import season
+from driftloop.streams.judge import features, season
 from driftloop.streams.judge.features import LOG_EVIDENCE_LEAST
 from driftloop.streams.judge.performance import NEVER
 from driftloop.streams.judge.reference import Reference
@@ -26,8 +25,6 @@ from driftloop.streams.judge.season import DAY_SECONDS
 from driftloop.streams.judge.sums import Counts, Layout
 
 DETECTOR = "seasonal"
-NAMED_MOST = 5
-"""Features told in one alarm, the strongest first."""
 
 
 @dataclass(slots=True)
@@ -100,9 +97,8 @@ class SeasonWatch:
         """One event a feature that reached the threshold by itself, and always the strongest; none where the incident
         has been told and is no larger."""
         now = window_start + specification.window_seconds
-        order = sorted(own, key=lambda name: (-own[name], name))
-        strong = [name for name in order if own[name] >= math.log(judgement.threshold)] or order[:1]
-        found = [_event(specification, version, now, judgement, name, own[name]) for name in strong[:NAMED_MOST]]
+        names = features.strongest(own, judgement.threshold)
+        found = [_event(specification, version, window_start, judgement, name, own[name]) for name in names]
         pages = any(alarm.paging for alarm in found)
         news = self.opened_at == NEVER or now >= self.told_at + DAY_SECONDS or (pages and not self.paging)
         if self.opened_at == NEVER:
@@ -182,24 +178,12 @@ def _log_evidence(specification: MonitorSpecification, judgement: Judgement) -> 
 def _event(
     specification: MonitorSpecification,
     version: str,
-    now: float,
+    window_start: float,
     judgement: Judgement,
     name: str,
     log_evidence: float,
 ) -> DriftDetected:
     shift = next(shift for shift in judgement.shifts if shift.feature == name)
-    return DriftDetected(
-        model=specification.model,
-        version=version,
-        spec=specification.spec,
-        as_of=now,
-        window_start=now - specification.window_seconds,
-        window_seconds=specification.window_seconds,
-        detector=DETECTOR,
-        feature=name,
-        statistic=plain(log_evidence),
-        threshold=judgement.threshold,
-        effect=abs(shift.size),
-        unit=shift.unit,
-        paging=abs(shift.size) >= specification.effect_sd,
-    )
+    effect, test = (abs(shift.size), shift.unit), (DETECTOR, judgement.threshold)
+    paging = effect[0] >= specification.effect_sd
+    return features.detected(specification, version, window_start, test, name, log_evidence, effect, paging)
