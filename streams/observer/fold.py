@@ -213,9 +213,9 @@ class ObserverFold:
         self._replay = self._replay.rewound(layer)
         self._greatest, self._offsets = list(greatest), [offset - 1 for offset in at]
 
-    def begin_anew(self) -> None:
-        """The clock of a partition that has read nothing."""
-        self._replay = Replay(self._replay.generation + 1)
+    def begin_anew(self, held: tuple[int, int]) -> None:
+        """The clock of a partition that has read nothing; letters up to ``held`` lie on their topic."""
+        self._replay = self._replay.begun_anew(held)
         self._greatest, self._offsets = [-math.inf, -math.inf], [-1, -1]
 
     def _replay_passed(self) -> None:

@@ -42,10 +42,12 @@ class Layer(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """``generation``: how often the partition was set back. ``layers``: the rewinds still in progress."""
+    """``generation``: how often the partition was set back. ``layers``: the rewinds still in progress.
+    ``lettered``: last offsets up to which dead letters lie on their topic, when all else began anew."""
 
     generation: int = 0
     layers: tuple[Layer, ...] = ()
+    lettered: tuple[int, int] = (-1, -1)
 
     @property
     def first_revision(self) -> int:
@@ -60,7 +62,13 @@ class Replay(NamedTuple):
     def rewound(self, layer: Layer) -> Replay:
         """Set back once more: what that rebuilds is rebuilt whatever was in progress."""
         before = [one._replace(floor=min(one.floor, layer.floor)) for one in self.layers]
-        return Replay(self.generation + 1, (*before, layer))
+        return Replay(self.generation + 1, (*before, layer), self.lettered)
+
+    def begun_anew(self, held: tuple[int, int]) -> Replay:
+        """Everything comes again and counts again, but for the dead letters up to ``held``."""
+        held_before = [self.lettered, *(layer.held for layer in self.layers)]
+        predictions, truths = (max(offsets) for offsets in zip(held, *held_before, strict=True))
+        return Replay(self.generation + 1, lettered=(predictions, truths))
 
     def passed(self, offsets: Sequence[int], greatest: Sequence[float]) -> Replay:
         """Without the layers behind which both topics have come again."""
@@ -69,7 +77,7 @@ class Replay(NamedTuple):
             for layer in self.layers
             if any(offsets[i] < layer.held[i] or greatest[i] < layer.greatest[i] for i in (PREDICTIONS, TRUTHS))
         ]
-        return Replay(self.generation, tuple(left)) if len(left) < len(self.layers) else self
+        return self._replace(layers=tuple(left)) if len(left) < len(self.layers) else self
 
     def new_predictions(self, starts: Times, offsets: Offsets) -> Mask:
         """Which predictions count, by the start of their pane: bool[n]."""
@@ -92,10 +100,8 @@ class Replay(NamedTuple):
 
     def unread_letters(self, source: int, letters: list[Output]) -> list[Output]:
         """Dead letters of records that were never absorbed before: the others are on their topic already."""
-        if not self.layers:
-            return letters
-        offsets = np.array([offset_of(letter.headers) for letter in letters], np.int64)
-        return [letter for letter, new in zip(letters, self.unread(source, offsets), strict=True) if new]
+        held = max([self.lettered[source], *(layer.held[source] for layer in self.layers)])
+        return [one for one in letters if offset_of(one.headers) > held] if held >= 0 else letters
 
     def unsettled(self, source: int, moments: Times, offsets: Offsets, disorder_seconds: float) -> Mask:
         """Which rows were still waiting for their half; ``moments``: from when on they could find none: bool[n]."""
@@ -113,13 +119,15 @@ class Replay(NamedTuple):
         )
 
     def to_json(self) -> list[Any]:
-        return [self.generation, [[layer.floor, layer.held, layer.greatest] for layer in self.layers]]
+        layers = [[layer.floor, layer.held, layer.greatest] for layer in self.layers]
+        return [self.generation, layers, *([self.lettered] if max(self.lettered) >= 0 else [])]
 
     @classmethod
     def from_json(cls, found: Sequence[Any]) -> Replay:
         """Errors: ValueError, TypeError."""
-        generation, layers = found
-        return cls(generation, tuple([Layer(floor, tuple(held), tuple(times)) for floor, held, times in layers]))
+        generation, layers, *lettered = found
+        told = [Layer(floor, tuple(held), tuple(times)) for floor, held, times in layers]
+        return cls(generation, tuple(told), *map(tuple, lettered))
 
 
 NOTHING = Replay()

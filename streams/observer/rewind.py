@@ -5,7 +5,8 @@ records will come again. These are the panes that begin behind the greatest even
 earlier pane would be told from a part of its records, so it stays as it was (replay.py counts nothing twice in it).
 Rows in front of the positions stay as partners of what comes.
 
-At the very beginning of both topics nothing stays but the number of rewinds, which the revisions go by.
+At the very beginning of both topics nothing stays but the number of rewinds, which the revisions go by, and up to
+where dead letters have been written.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ def rewind(partition: int, state: Mapping[bytes, bytes], context: FoldContext, m
     fold = ObserverFold(partition, state, context)
     greatest = (_greatest(moved, topics[0], fold, PREDICTIONS), _greatest(moved, topics[1], fold, TRUTHS))
     floor = max(moved.since, *(math.nextafter(g, math.inf) for g in greatest if g > -math.inf), -math.inf)
+    held = (moved.absorbed[topics[0]], moved.absorbed[topics[1]])
     if floor == -math.inf:
-        fold.begin_anew()
+        fold.begin_anew(held)
         return Rewritten(dict([fold.clock_record()]), floor)
     at = (moved.positions[topics[0]], moved.positions[topics[1]])
-    held = (moved.absorbed[topics[0]], moved.absorbed[topics[1]])
     fold.set_back(Layer(floor, held, fold.greatest), greatest, at)
     new = dict(state)
     for pool in fold.pools:

@@ -26,7 +26,7 @@ from .clients import Clients, Trouble
 from .group import Group
 from .kafka import Broker, Place, Record, Transaction
 from .ledger import OUT, SOURCES, expected_outputs, expected_state, service
-from .loop import OWNER, Job, Process, VirtualLoop, blocking_step
+from .loop import OWNER, Job, Process, VirtualLoop, blocking_step, step_at_hand
 from .observed import Observed, exact_world
 from .observed import service as observer_service
 from .protocol_world import Plan
@@ -129,6 +129,7 @@ class Cluster:
         fate = self.rng.random()
         if fate < self.plan.crash_a_step:
             self.counts["crashes"] += 1
+            self.counts[f"crashes_in_{step_at_hand()}"] += 1
             self.gone(process)
         elif fate < self.plan.crash_a_step + self.plan.freeze_a_step and not process.frozen:
             self.freeze(process)
@@ -156,6 +157,7 @@ class Cluster:
     def _befall(self, worker: Worker, what: str) -> None:
         if what == "crash":
             self.counts["crashes"] += 1
+            self.counts["crashes_at_any_moment"] += 1
             self.gone(worker)
         elif what in ("freeze", "nap") and not worker.frozen:
             self.freeze(worker, 1.5 * self.plan.session_seconds if what == "nap" else 0.0)

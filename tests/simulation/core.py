@@ -23,7 +23,7 @@ def simulate(seed: int, size: int = 60, twice: bool = False) -> Outcome:
             other = CoreRun(world, seed + 1).run()
         if last_revisions(other) != last_revisions(run):
             found = ["read otherwise, the last revisions have other bytes"]
-    counts = {"records": world.records()}
+    counts = {"records": world.records(), **world.what_goes_wrong()}
     if run is not None:
         counts |= {"crashes": run.crashes, "checkpoints": run.collects}
     return Outcome("core", seed, found, counts)

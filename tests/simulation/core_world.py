@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -114,6 +115,22 @@ class CoreWorld:
 
     def records(self) -> int:
         return sum(len(log) for logs in self.logs for log in logs)
+
+    def what_goes_wrong(self) -> Counter[str]:
+        """How many records are repeats, arrive behind a later one of their partition, or cannot be read."""
+        found: Counter[str] = Counter()
+        for log in (log for logs in self.logs for log in logs):
+            ids, greatest = set(), -math.inf
+            for _, item in log:
+                if isinstance(item, Bad):
+                    found["bad"] += 1
+                    continue
+                found["reordered"] += item.time < greatest
+                greatest = max(greatest, item.time)
+                if not isinstance(item, Marked):
+                    found["repeated"] += (item.model, item.id) in ids
+                    ids.add((item.model, item.id))
+        return found
 
 
 _layout = lru_cache(64)(layout)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
+import inspect
 import random
 import threading
 from collections.abc import Callable
@@ -220,6 +221,16 @@ class Job:
         self._go.acquire()
         if process.dead:
             raise Killed
+
+
+def step_at_hand() -> str:
+    """The call during which blocking work has come to the step it is at."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code is not blocking_step.__code__:
+        frame = frame.f_back
+    while frame is not None and (frame.f_code is blocking_step.__code__ or frame.f_code.co_name.startswith("_")):
+        frame = frame.f_back
+    return "nothing" if frame is None else frame.f_code.co_name
 
 
 def blocking_step(seconds: float | None = None) -> None:

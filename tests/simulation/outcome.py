@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Outcome(NamedTuple):
-    """``kind``: core or protocol. ``faults``: sentences. ``counts``: records, crashes and so on."""
+    """``kind``: core, protocol, reset or reset-anywhere. ``faults``: sentences. ``counts``: records, crashes, …"""
 
     kind: str
     seed: int

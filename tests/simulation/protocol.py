@@ -12,10 +12,20 @@ from .protocol_world import Plan
 STARTED = 1_000.0
 
 
-def simulate(seed: int, plan: Plan | None = None) -> Outcome:
-    """``plan``: another fate than the seed's own."""
+def simulate(seed: int) -> Outcome:
+    return lived("protocol", seed, Plan.of(seed, STARTED))
+
+
+def reset(seed: int, anywhere: bool = False) -> Outcome:
+    """The observer, and in the middle an operator sets the offsets back: to the start, then the numbers are the
+    oracle's; or each source to anywhere, then what cannot be told anew shows as faults, and a person judges them."""
+    kind = "reset-anywhere" if anywhere else "reset"
+    return lived(kind, seed, Plan.of(seed, STARTED).with_reset(anywhere))
+
+
+def lived(kind: str, seed: int, plan: Plan) -> Outcome:
     loop = VirtualLoop(random.Random(seed), STARTED)
-    cluster = Cluster(plan or Plan.of(seed, STARTED), loop)
+    cluster = Cluster(plan, loop)
     with instead_of_kafka(cluster):
         try:
             loop.run_until_complete(cluster.live())
@@ -39,4 +49,4 @@ def simulate(seed: int, plan: Plan | None = None) -> Outcome:
         "virtual_seconds": int(loop.time() - STARTED),
         **{f"exit_{name.lower()}": n for name, n in cluster.exits.items()},
     }
-    return Outcome("protocol", seed, cluster.faults, dict(counts))
+    return Outcome(kind, seed, cluster.faults, dict(counts))

@@ -1,6 +1,6 @@
 """``make simulate SEEDS=5000 SEED=1 JSON=file``: thousands of worlds, and of what fails the smallest that does.
 
-python -m tests.simulation.simulate --core 17 shows one seed.
+With a file (record.py) a run goes on where the last one was cut off. ``--core 17`` shows one seed.
 """
 
 from __future__ import annotations
@@ -11,16 +11,24 @@ import logging
 import sys
 import time
 import warnings
-from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from . import core, protocol
 from .outcome import Outcome
-from .protocol_world import Plan
+from .record import Record, code_of
 
 FAILURES_MOST = 20
 """So many, and it is not a matter of more seeds."""
 EVERY_SECONDS = 10.0
+RESET_EVERY = 8
+"""Of so many seeds one has a third world, in which an operator sets the offsets back to the start."""
+KINDS: dict[str, Callable[[int], Outcome]] = {
+    "core": lambda seed: core.simulate(seed, twice=True),
+    "protocol": protocol.simulate,
+    "reset": protocol.reset,
+    "reset-anywhere": lambda seed: protocol.reset(seed, anywhere=True),
+}
 
 
 def main() -> int:
@@ -28,48 +36,41 @@ def main() -> int:
     logging.disable(logging.CRITICAL)  # faults are sentences of the transport's own making: all of them are meant
     warnings.simplefilter("ignore")  # a killed process awaits nothing any more
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.simulate", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1_000, help="worlds of each kind")
+    parser.add_argument("--seeds", type=int, default=1_000, help="how many, those that the file has included")
     parser.add_argument("--seed", type=int, default=1, help="the first")
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    parser.add_argument("--core", type=int, metavar="SEED", help="only this world of the core")
-    parser.add_argument("--protocol", type=int, metavar="SEED", help="only this world of the protocol")
-    parser.add_argument("--reset", type=int, metavar="SEED", help="the same, with both sources set back to the start")
-    parser.add_argument("--reset-anywhere", type=int, metavar="SEED", help="the same, each set back to anywhere")
+    parser.add_argument("--json", type=Path, help="the figures, written as they come")
+    for kind in KINDS:
+        parser.add_argument(f"--{kind}", type=int, metavar="SEED", help="only this world")
     told = parser.parse_args()
-    for seed, anywhere in ((told.reset, False), (told.reset_anywhere, True)):
-        if seed is not None:
-            return 1 if shown(protocol.simulate(seed, Plan.of(seed, protocol.STARTED).with_reset(anywhere))) else 0
-    if told.protocol is not None:
-        return 1 if shown(protocol.simulate(told.protocol)) else 0
-    if told.core is not None:
-        return 1 if shown(core.simulate(told.core, twice=True)) else 0
-    return many(told.seed, told.seeds, told.json)
+    for kind, world in KINDS.items():
+        if (seed := getattr(told, kind.replace("-", "_"))) is not None:
+            return 1 if shown(world(seed)) else 0
+    return many(told.seeds, Record(told.json, told.seed, code_of()))
 
 
-def many(first: int, seeds: int, report: Path | None) -> int:
-    started = said = time.monotonic()
-    counts: Counter[str] = Counter()
-    failures: list[Outcome] = []
-    for seed in range(first, first + seeds):
-        for outcome in (core.simulate(seed, twice=seed % 4 == 0), protocol.simulate(seed)):
-            counts.update(outcome.counts)
-            counts["worlds"] += 1
+def worlds_of(seed: int) -> Iterator[Outcome]:
+    yield core.simulate(seed, twice=seed % 4 == 0)
+    yield protocol.simulate(seed)
+    if seed % RESET_EVERY == 0:
+        yield protocol.reset(seed)
+
+
+def many(seeds: int, record: Record) -> int:
+    """``seeds`` of them in all, those that the record has included."""
+    said = started = time.monotonic()
+    while record.done < seeds and len(record.failures) < FAILURES_MOST:
+        before = time.monotonic()
+        for outcome in worlds_of(record.first + record.done):
+            record.add(outcome)
             if outcome.faults:
-                failures.append(outcome)
                 shown(outcome)
+        record.seed_done(time.monotonic() - before)
         if time.monotonic() - said > EVERY_SECONDS:
             said = time.monotonic()
-            print(f"seed {seed}: {counts['worlds'] / (said - started):.1f} worlds/s", file=sys.stderr, flush=True)
-        if len(failures) >= FAILURES_MOST:
-            break
-    seconds = time.monotonic() - started
-    figures = {"first_seed": first, "seeds": seeds, **counts, "seconds": round(seconds, 1)}
-    figures |= {"worlds_per_second": round(counts["worlds"] / seconds, 2)}
-    figures |= {"failures": [{"again": f.again, "faults": f.faults[:5]} for f in failures]}
-    print(json.dumps(figures, indent=2))
-    if report is not None:
-        report.write_text(json.dumps(figures, indent=2) + "\n")
-    return 1 if failures else 0
+            so_far = f"{record.done} of {seeds} seeds, {record.worlds} worlds, {len(record.failures)} failures"
+            print(f"{said - started:.0f} s: {so_far}", file=sys.stderr, flush=True)
+    print(json.dumps(record.figures(), indent=2))
+    return 1 if record.failures else 0
 
 
 def shown(outcome: Outcome) -> bool:
