@@ -22,6 +22,7 @@ from driftloop.schemas.errors import BadRecord, ConfigError, DriftloopError, Una
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from driftloop.console.reference import Asked, RowFile
     from driftloop.schemas.settings import Settings
 
 EXIT_CODES: dict[type[DriftloopError], int] = {ConfigError: 2, BadRecord: 65, Unavailable: 75}
@@ -114,12 +115,28 @@ def reference_build(
     to: Annotated[datetime | None, typer.Option("--to", help="End of event time, not included (UTC).")] = None,
     role: Annotated[str | None, typer.Option(help="Only predictions of this role, for example history.")] = None,
     first: Annotated[int | None, typer.Option(min=1, help="Only the first N predictions in event time.")] = None,
+    offsets: Annotated[
+        str | None, typer.Option(help="Only predictions in these offsets: 0:100-5000,1:0-4000 (ends included).")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Rows of this .csv, .parquet or .avro, not the topic's.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="FEATURE=COLUMN of the file, where it is not named as the feature.")
+    ] = None,
+    score: Annotated[str | None, typer.Option(help="Column of the score (default score; P for P_<class>).")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the truth (default label).")] = None,
+    predicted: Annotated[str | None, typer.Option(help="Column of the decision (default predicted).")] = None,
+    event_time: Annotated[str | None, typer.Option(help="Column of the event time (default event_time).")] = None,
+    at: Annotated[datetime | None, typer.Option(help="Event time of all rows (UTC), if the file has none.")] = None,
 ) -> None:
-    """Find bins and baselines in the predictions on the topic, with the truths known for them, and publish both."""
-    from driftloop.console.reference import Selection, build
+    """Find bins and baselines in the predictions on the topic, with the truths known for them, and publish both.
 
-    selection = Selection(_utc(from_), _utc(to), role, first)
-    for line in build(_connect(), model, selection):
+    Or in the rows of a file: one column a feature, and event_time, score, predicted, label (docs/reference.md).
+    """
+    from driftloop.console.reference import Asked, Selection, build, offset_ranges, parse_columns
+
+    selection = Selection(_utc(from_), _utc(to), role, first, offset_ranges(offsets) if offsets else ())
+    asked = Asked(event_time, score, predicted, label, parse_columns(column or []))
+    for line in build(_connect(), model, selection, _row_file(file, asked, _utc(at))):
         print(line)
 
 
@@ -330,6 +347,17 @@ def _connect() -> Settings:
     from driftloop.console.connection import connect
 
     return connect()
+
+
+def _row_file(file: Path | None, asked: Asked, at: float | None) -> RowFile | None:
+    """ConfigError: options of a file, and no file."""
+    from driftloop.console.reference import Asked, RowFile
+
+    if file is None and (asked != Asked() or at is not None):
+        raise ConfigError(
+            "--column, --score, --label, --predicted, --event-time and --at are of a file", "--file FILE"
+        )
+    return None if file is None else RowFile(file, asked, at)
 
 
 def _utc(moment: datetime | None) -> float | None:

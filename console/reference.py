@@ -1,19 +1,23 @@
-"""`driftloop reference build MODEL`: bins and baselines from predictions of the topic, published."""
+"""`driftloop reference build MODEL`: bins and baselines of predictions on the topic or rows of a file, published."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from driftloop.console.models import find_specification, read_catalogue
 from driftloop.console.monitor import specification_events
 from driftloop.console.publishing import Publication, publish
-from driftloop.console.reading import read_batches
-from driftloop.console.reference_rows import ReferenceColumns, ReferenceRows, Selection
+from driftloop.console.reading import partitions_of, read_batches
+from driftloop.console.reference_rows import ReferenceColumns, ReferenceRows, Selection, offset_ranges
 from driftloop.console.reference_season import learn_season
+from driftloop.console.rows.gather import read_file
+from driftloop.console.rows.naming import Asked, parse_columns
+from driftloop.console.rows.source import digest_of
 from driftloop.retrainer.joining import Records
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import ReferenceBuilt
@@ -23,22 +27,46 @@ from driftloop.schemas.season import SeasonBaseline
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.specification import MonitorSpecification
 
-__all__ = ["Selection", "build"]
+__all__ = ["Asked", "RowFile", "Selection", "build", "offset_ranges", "parse_columns"]
 
 
-def build(settings: Settings, model: str, selection: Selection) -> Iterator[str]:
+class RowFile(NamedTuple):
+    """A file of rows, the columns that have other names than ours, and the event time of all rows if it has none."""
+
+    path: Path
+    asked: Asked = Asked()
+    at: float | None = None
+
+
+def build(settings: Settings, model: str, selection: Selection, file: RowFile | None = None) -> Iterator[str]:
     """Read, count, publish the specification with its bins and then the baselines; lines for a person.
 
-    ConfigError: no monitor, no prediction that is selected, or a season that no record holds.
+    ConfigError: no monitor, no row that is selected, a row that cannot be used, or a season that no record holds.
     """
     catalogue = read_catalogue(settings)
     before = find_specification(catalogue, model)
-    rows = read_rows(settings, before, catalogue.layouts, selection)
+    if file is None:
+        rows, digest = read_rows(settings, before, catalogue.layouts, selection), ""
+        place = f"no prediction of {model} on {settings.topic('predictions')}"
+    else:
+        rows, digest = read_file(before, file.path, file.asked, selection, file.at), digest_of(file.path)
+        place = f"no row of {file.path}"
     if not len(rows.event_time):
         raise ConfigError(
-            f"no prediction of {model} on {settings.topic('predictions')} is among those selected",
-            "send some first (role history for those of the past), or widen --from, --to, --role",
+            f"{place} is among those selected",
+            "send some first (role history for those of the past), or widen --from, --to, --role, --offsets",
         )
+    after, baselines = count_rows(before, rows, digest)
+    publications = specification_events(after) if after.spec != before.spec else []
+    built = ReferenceBuilt(model, after.spec, baselines.reference, baselines.to_json())
+    publish(settings, [*publications, Publication("references", f"{model}/{baselines.reference}", built)])
+    yield from describe(before, after, baselines)
+
+
+def count_rows(
+    before: MonitorSpecification, rows: ReferenceRows, file: str = ""
+) -> tuple[MonitorSpecification, Baselines]:
+    """(specification with bins, baselines), the season's among them. ConfigError: a season that no record holds."""
     after, baselines = build_reference(
         before,
         rows.columns,
@@ -48,17 +76,19 @@ def build(settings: Settings, model: str, selection: Selection) -> Iterator[str]
         predicted=rows.predicted,
         offsets=rows.offsets,
     )
-    baselines = replace(baselines, season=learn_season(after, rows))
-    publications = specification_events(after) if after.spec != before.spec else []
-    built = ReferenceBuilt(model, after.spec, baselines.reference, baselines.to_json())
-    publish(settings, [*publications, Publication("references", f"{model}/{baselines.reference}", built)])
-    yield from describe(before, after, baselines)
+    return after, replace(baselines, season=learn_season(after, rows), file=file)
 
 
 def read_rows(
     settings: Settings, specification: MonitorSpecification, layouts: Layouts, selection: Selection
 ) -> ReferenceRows:
-    """Everything on both topics up to now; of it what is selected."""
+    """Everything on both topics up to now; of it what is selected. ConfigError: a partition that is not there."""
+    partitions = partitions_of(settings, settings.topic("predictions"))
+    if wrong := [r for r in selection.offsets if r.partition >= partitions]:
+        said = (
+            f"--offsets names partition {wrong[0].partition}, and predictions has {partitions}, 0 to {partitions - 1}"
+        )
+        raise ConfigError(said, "for example --offsets 0:100-5000")
     columns = ReferenceColumns(specification, layouts)
     for short in ("predictions", "ground-truth"):
         for batch in read_batches(settings, settings.topic(short)):

@@ -6,12 +6,15 @@ Who belongs to whom is the observer's own join, partition by partition; so a ref
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from driftloop.retrainer.dataset import ranges_of
 from driftloop.retrainer.joining import Columns, Half, TailNumbers, embedded
+from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import OffsetRange
 from driftloop.schemas.specification import label_code
 from driftloop.schemas.tails import Tail
@@ -22,17 +25,23 @@ ROLES = ("champion", "history")
 """A challenger's record is the same event again, under another score."""
 NO_LABEL = -1
 NO_OFFSET = -1
+OFFSET_MOST = 2**63 - 1
+_RANGE = re.compile(r"\s*(\d{1,9}):(\d{1,18})-(\d{1,18})?\s*")
 
 Array = NDArray[Any]
 
 
 class Selection(NamedTuple):
-    """Which predictions: event time from (included) to (not included), one role, the first so many in event time."""
+    """Which predictions: event time from (included) to (not included), one role, the first so many in event time.
+
+    ``offsets``: of the predictions topic, both ends included; empty: all.
+    """
 
     from_time: float | None = None
     to_time: float | None = None
     role: str | None = None
     first: int | None = None
+    offsets: tuple[OffsetRange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,24 @@ class ReferenceRows:
     event_time: NDArray[np.float64]
     predicted: NDArray[np.int8]
     offsets: tuple[OffsetRange, ...]
+
+    def take(self, which: Array) -> ReferenceRows:
+        """These rows, by mask or position; they stand on the same offsets."""
+        columns = {name: column[which] for name, column in self.columns.items()}
+        labels, score, predicted = self.labels[which], self.score[which], self.predicted[which]
+        return ReferenceRows(columns, labels, score, self.event_time[which], predicted, self.offsets)
+
+    @classmethod
+    def joined(cls, parts: Sequence[ReferenceRows]) -> ReferenceRows:
+        """One behind the other."""
+        return cls(
+            {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
+            np.concatenate([part.labels for part in parts]),
+            np.concatenate([part.score for part in parts]),
+            np.concatenate([part.event_time for part in parts]),
+            np.concatenate([part.predicted for part in parts]),
+            tuple(offset for part in parts for offset in part.offsets),
+        )
 
 
 class ReferenceColumns(Columns):
@@ -125,8 +152,37 @@ def chosen(rows: dict[str, Array], tails: list[Tail], selection: Selection) -> N
     low = -math.inf if selection.from_time is None else selection.from_time
     high = math.inf if selection.to_time is None else selection.to_time
     keep &= (rows["times"] >= low) & (rows["times"] < high)
+    if selection.offsets:
+        keep &= within(rows["partition"], rows["offsets"], selection.offsets)
     order = np.lexsort((rows["offsets"], rows["partition"], rows["times"]))
     return np.asarray(order[keep[order]][: selection.first])
+
+
+def within(partition: Array, offset: Array, ranges: Sequence[OffsetRange]) -> NDArray[np.bool_]:
+    """Which rows stand in one of the ranges; of a partition that none names, no row."""
+    found = np.zeros(len(partition), bool)
+    for one in ranges:
+        found |= (partition == one.partition) & (offset >= one.first) & (offset <= one.last)
+    return found
+
+
+def offset_ranges(text: str) -> tuple[OffsetRange, ...]:
+    """Ranges of the predictions topic, both ends included; without an end: to the topic's end. ConfigError.
+
+    >>> [(r.partition, r.first, r.last) for r in offset_ranges("0:100-5000,1:0-")]
+    [(0, 100, 5000), (1, 0, 9223372036854775807)]
+    """
+    found = []
+    for part in text.split(","):
+        told = _RANGE.fullmatch(part)
+        last = int(told[3] or OFFSET_MOST) if told else -1
+        if not told or last < int(told[2]):
+            said = f"--offsets: {part.strip()!r} is not PARTITION:FIRST-LAST"
+            raise ConfigError(
+                said, "for example --offsets 0:100-5000,1:0-4000, both ends included; 0:100- has no end"
+            )
+        found.append(OffsetRange("predictions", int(told[1]), int(told[2]), last))
+    return tuple(found)
 
 
 def first_of_each(ids: Array, seats: Array) -> NDArray[np.int64]:

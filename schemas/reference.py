@@ -44,6 +44,7 @@ class Baselines:
     counts of 512 bins of the loss (losses.py). ``loss_mean``, ``error_rate`` over labelled rows with their
     90 % upper bounds, None without any. Times in seconds, first and last event. ``sums``: of embeddings
     (projection.py), over all rows that have one. ``season``: what was learned of it; None: the monitor has none.
+    ``file``: sha256 of the file the rows come from, 64 hex digits; empty: they come from the topics, at ``offsets``.
     """
 
     model: str
@@ -64,6 +65,7 @@ class Baselines:
     offsets: tuple[OffsetRange, ...] = ()
     sums: Mapping[str, float] = field(default_factory=dict)
     season: SeasonBaseline | None = None
+    file: str = ""
 
     @cached_property
     def reference(self) -> str:
@@ -75,9 +77,9 @@ class Baselines:
         return self.model == spec.model and self.bins == spec.bins_hash
 
     def to_json(self) -> str:
-        """Canonical JSON; without embeddings there are no sums in it, without a season none."""
+        """Canonical JSON; without embeddings there are no sums in it, without a season or a file none."""
         told = asdict(self) | {"features": dict(self.features), "sums": dict(self.sums)}
-        return canonical_json({k: v for k, v in told.items() if v or k not in ("sums", "season")})
+        return canonical_json({k: v for k, v in told.items() if v or k not in ("sums", "season", "file")})
 
     @classmethod
     def from_json(cls, text: str) -> Baselines:

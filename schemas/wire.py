@@ -1,4 +1,4 @@
-"""Avro bodies and the two framings that say which schema wrote them. The only module that calls fastavro.
+"""Avro bodies and the two framings that say which schema wrote them. This and containers.py alone call fastavro.
 
     Avro single-object   C3 01 | CRC-64-AVRO of the schema, 8 bytes little-endian | body
     Confluent            00    | id at the registry, int32 big-endian             | body

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +14,12 @@ from driftloop.client.producer import Producer
 from driftloop.console.models import read_catalogue
 from driftloop.console.monitor import apply_monitor
 from driftloop.console.reading import read_messages
-from driftloop.console.reference import Selection, build
+from driftloop.console.reference import Asked, RowFile, Selection, build, offset_ranges
 from driftloop.console.retrain import order_retrain
 from driftloop.schemas import codec
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import CommandGiven
+from driftloop.schemas.murmur2 import partition_of
 from driftloop.schemas.settings import Settings
 
 FILE = Path(__file__).with_name("loans.toml")
@@ -169,6 +172,34 @@ def test_rows_of_a_reference_are_selected_by_event_time_and_number(settings: Set
     assert build_and_read(day) == (144, START + DAY, START + 2 * DAY - 600.0)
     with pytest.raises(ConfigError, match=r"no prediction of loans .* is among those selected"):
         list(build(settings, "loans", Selection(to_time=START)))
+    in_partition_1 = [loan for loan in loans if partition_of(loan.id.encode(), settings.partitions) == 1]
+    some = build_and_read(Selection(offsets=offset_ranges("1:2-6")))
+    assert some == (5, in_partition_1[2].event_time, in_partition_1[6].event_time)
+    with pytest.raises(ConfigError, match="--offsets names partition 4, and predictions has 4, 0 to 3"):
+        list(build(settings, "loans", Selection(offsets=offset_ranges("4:0-"))))
+
+
+@pytest.mark.kafka
+def test_a_reference_from_a_file_is_published_as_the_same_rows_of_the_topic_would_be(
+    settings: Settings, tmp_path: Path
+) -> None:
+    apply_monitor(settings, FILE)
+    loans, file = make_loans(), tmp_path / "loans.csv"
+    publish(settings, loans)
+    list(build(settings, "loans", Selection()))
+    known = read_catalogue(settings).baselines("loans")
+    assert known is not None
+    lines = ["when,score,predicted,label,amount,income,grade"]
+    for loan in loans:
+        cells = [loan.event_time, loan.score, loan.predicted, loan.label, *loan.features.values()]
+        lines.append(",".join("" if cell is None else str(cell) for cell in cells))
+    file.write_text("\n".join(lines))
+    said = list(build(settings, "loans", Selection(), RowFile(file, Asked(event_time="when"))))
+    assert "600 predictions, 500 labelled" in said[0]
+    again = read_catalogue(settings).baselines("loans")
+    assert again is not None
+    assert again[1].file == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert replace(again[1], file="", offsets=known[1].offsets) == known[1]
 
 
 @pytest.mark.kafka
