@@ -127,6 +127,9 @@ def reference_build(
     predicted: Annotated[str | None, typer.Option(help="Column of the decision (default predicted).")] = None,
     event_time: Annotated[str | None, typer.Option(help="Column of the event time (default event_time).")] = None,
     at: Annotated[datetime | None, typer.Option(help="Event time of all rows (UTC), if the file has none.")] = None,
+    season_unknown: Annotated[
+        bool, typer.Option("--season-unknown", help="Publish although the rows are too few to learn the season.")
+    ] = False,
 ) -> None:
     """Find bins and baselines in the predictions on the topic, with the truths known for them, and publish both.
 
@@ -136,7 +139,7 @@ def reference_build(
 
     selection = Selection(_utc(from_), _utc(to), role, first, offset_ranges(offsets) if offsets else ())
     asked = Asked(event_time, score, predicted, label, parse_columns(column or []))
-    for line in build(_connect(), model, selection, _row_file(file, asked, _utc(at))):
+    for line in build(_connect(), model, selection, _row_file(file, asked, _utc(at)), season_unknown):
         print(line)
 
 

@@ -8,14 +8,21 @@ from typing import NamedTuple
 
 from driftloop.console.models import read_catalogue
 from driftloop.console.publishing import Publication, publish
+from driftloop.detectors.seasonal.history import WEEKS_LEAST
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import MonitorApplied, SchemaRegistered
 from driftloop.schemas.outcome import Scales
 from driftloop.schemas.prediction import layout
+from driftloop.schemas.reference import Baselines
 from driftloop.schemas.segments import Combination
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.specification import MonitorSpecification, compile_monitor
+from driftloop.schemas.toml_reader import line_of
+from driftloop.streams.judge.season import BUILD
+
+DAY_SECONDS = 86_400.0
+SEASON_DAYS_LEAST = 7 * WEEKS_LEAST
 
 
 class AppliedMonitor(NamedTuple):
@@ -27,8 +34,10 @@ class AppliedMonitor(NamedTuple):
 def apply_monitor(settings: Settings, file: Path) -> AppliedMonitor:
     """Compile, check and publish. ConfigError: the file is not there, or what is wrong in it, by line."""
     written = _written(file)
-    live = read_catalogue(settings).specification(written.model)
+    catalogue = read_catalogue(settings)
+    live = catalogue.specification(written.model)
     specification = _beside(written, live, file)
+    check_season(specification, catalogue.baselines(written.model), file)
     if live is not None and live.spec == specification.spec:
         return AppliedMonitor(specification, changed=False)
     publish(settings, specification_events(specification))
@@ -39,6 +48,21 @@ def compiled(file: Path, live: MonitorSpecification) -> MonitorSpecification:
     """What applying the file would make live. ConfigError as ``apply_monitor``."""
     written = _written(file)
     return _beside(written, live, file) if written.model == live.model else written
+
+
+def check_season(specification: MonitorSpecification, known: tuple[str, Baselines] | None, file: Path) -> None:
+    """ConfigError: it has a season, and the reference that stands, built without one, is too short to show it."""
+    if specification.season is None or known is None or known[1].season is not None:
+        return
+    days = (known[1].to_time - known[1].from_time) / DAY_SECONDS
+    if days < SEASON_DAYS_LEAST - 1:  # first to last event, not midnight to midnight
+        model, line = specification.model, line_of(file.read_text(encoding="utf-8"), ("season",))
+        raise ConfigError(
+            f"{file}:{line}: season compares week with week, and the reference of {model} covers {days:.1f} days, "
+            f"not {SEASON_DAYS_LEAST}",
+            f"build a longer one first, for example {BUILD} {model} --from 2026-01-01 --to 2026-02-01, apply this, "
+            "and build it again",
+        )
 
 
 def _written(file: Path) -> MonitorSpecification:

@@ -26,6 +26,7 @@ from driftloop.schemas.reference import Baselines, build_reference
 from driftloop.schemas.season import SeasonBaseline
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.specification import MonitorSpecification
+from driftloop.streams.judge.season import BUILD
 
 __all__ = ["Asked", "RowFile", "Selection", "build", "offset_ranges", "parse_columns"]
 
@@ -38,10 +39,17 @@ class RowFile(NamedTuple):
     at: float | None = None
 
 
-def build(settings: Settings, model: str, selection: Selection, file: RowFile | None = None) -> Iterator[str]:
+def build(
+    settings: Settings,
+    model: str,
+    selection: Selection,
+    file: RowFile | None = None,
+    season_unknown: bool = False,
+) -> Iterator[str]:
     """Read, count, publish the specification with its bins and then the baselines; lines for a person.
 
-    ConfigError: no monitor, no row that is selected, a row that cannot be used, or a season that no record holds.
+    ConfigError: no monitor, no row that is selected, a row that cannot be used, a season that no record holds, or
+    one that cannot be learned from these rows, unless it may stay unknown.
     """
     catalogue = read_catalogue(settings)
     before = find_specification(catalogue, model)
@@ -57,6 +65,12 @@ def build(settings: Settings, model: str, selection: Selection, file: RowFile | 
             "send some first (role history for those of the past), or widen --from, --to, --role, --offsets",
         )
     after, baselines = count_rows(before, rows, digest)
+    if baselines.season is not None and baselines.season.reason and not season_unknown:
+        raise ConfigError(
+            f"the season of {model} cannot be learned: {baselines.season.reason}",
+            f"{baselines.season.hint}, for example {BUILD} {model} --from 2026-01-01 --to 2026-02-01; with "
+            "--season-unknown the rest is published, and features are not watched until it is built again",
+        )
     publications = specification_events(after) if after.spec != before.spec else []
     built = ReferenceBuilt(model, after.spec, baselines.reference, baselines.to_json())
     publish(settings, [*publications, Publication("references", f"{model}/{baselines.reference}", built)])

@@ -23,7 +23,7 @@ from driftloop.schemas.events import OffsetRange
 from driftloop.schemas.quantiles import numeric_edges
 from driftloop.schemas.reference_outcome import learned_scales, outcome
 from driftloop.schemas.reference_vectors import count_vectors, learn_bases
-from driftloop.schemas.season import SeasonBaseline
+from driftloop.schemas.season import SeasonBaseline, as_told
 from driftloop.schemas.segments import learned
 from driftloop.schemas.specification import CATEGORIES_MOST, Feature, MonitorSpecification, numeric_codes
 from numpy.typing import NDArray
@@ -79,6 +79,7 @@ class Baselines:
     def to_json(self) -> str:
         """Canonical JSON; without embeddings there are no sums in it, without a season or a file none."""
         told = asdict(self) | {"features": dict(self.features), "sums": dict(self.sums)}
+        told["season"] = as_told(self.season) if self.season else None
         return canonical_json({k: v for k, v in told.items() if v or k not in ("sums", "season", "file")})
 
     @classmethod

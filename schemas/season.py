@@ -6,20 +6,27 @@ What the bytes say is the detector's affair (detectors/seasonal): schemas carry 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+By = Literal["hour of week", "hour of day", "day of week"]
+BYS: tuple[By, ...] = get_args(By)
 
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """Hours and weekdays are those of ``zone``; ``holidays``, dates such as 2026-12-25 there, count as Sundays."""
+    """Hours and weekdays are those of ``zone``; ``holidays``, dates such as 2026-12-25 there, count as Sundays.
+
+    ``by``: what may make a difference: hour and weekday, or one of them alone.
+    """
 
     zone: str = "UTC"
     holidays: tuple[str, ...] = ()
+    by: By = "hour of week"
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Season:
-        return cls(found["zone"], tuple(found["holidays"]))
+        return cls(**dict(found) | {"holidays": tuple(found["holidays"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +40,10 @@ class SeasonBaseline:
     fitted: str
     reason: str = ""
     hint: str = ""
+    by: By = "hour of week"
+
+
+def as_told(season: Season | SeasonBaseline) -> dict[str, Any]:
+    """As JSON has it. What came after the first release stands there only where it says something, so that hashes
+    over what does not use it stay."""
+    return {k: v for k, v in asdict(season).items() if k != "by" or v != BYS[0]}

@@ -3,16 +3,17 @@
 [season]
 zone = "Europe/Berlin"           # whose hours they follow; UTC where nothing is said
 holidays = ["2026-12-25"]        # these days count as Sundays
+by = "hour of week"              # or "hour of day", "day of week": the other makes no difference
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from driftloop.schemas.season import Season
+from driftloop.schemas.season import BYS, By, Season
 from driftloop.schemas.toml_reader import Table
 
 DAY_SECONDS = 86_400.0
@@ -27,7 +28,10 @@ def read_season(root: Table, time: Mapping[str, Any], alarms: Mapping[str, Any])
     if root.get("season", None, _EXAMPLE) is None:
         return None
     table = root.table("season", _EXAMPLE)
-    season = Season(_zone(table), _holidays(table))
+    by = cast(By, table.one_of("by", BYS[0], BYS, 'by = "hour of day"'))
+    season = Season(_zone(table), _holidays(table), by)
+    if by == "hour of day" and time["window_seconds"] >= DAY_SECONDS:
+        table.refuse("by", "is 'hour of day', and time.window is a day or more", 'by = "day of week"')
     table.done()
     if DAY_SECONDS % time["window_seconds"]:
         root.refuse("season", "compares hours and days, and time.window does not divide a day", 'window = "1 h"')

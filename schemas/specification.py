@@ -21,7 +21,7 @@ from driftloop.schemas.coder import Coder
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.outcome import Scales, Task, label_code, score_fields
 from driftloop.schemas.quality import LEARNED, QualityRules, with_range
-from driftloop.schemas.season import Season
+from driftloop.schemas.season import Season, as_told
 from driftloop.schemas.segments import Combination, Segmentation
 from numpy.typing import NDArray
 
@@ -205,6 +205,7 @@ class MonitorSpecification:
         told["features"] = [
             {k: v for k, v in f.items() if v or k not in _SILENT_WHEN_DEFAULT} for f in told["features"]
         ]
+        told["season"] = as_told(self.season) if self.season else None
         return canonical_json({k: v for k, v in told.items() if v or k not in _SILENT_WHEN_DEFAULT})
 
     @classmethod

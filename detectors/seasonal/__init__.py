@@ -32,7 +32,7 @@ from driftloop.detectors.seasonal.calendar import Calendar, Slot, local, utc
 from driftloop.detectors.seasonal.fitting import fit
 from driftloop.detectors.seasonal.history import Pane
 from driftloop.detectors.seasonal.monitor import Judgement, Monitor, start, step
-from driftloop.detectors.seasonal.plan import Histogram, Settings
+from driftloop.detectors.seasonal.plan import By, Histogram, Settings
 from driftloop.detectors.seasonal.state import (
     State,
     baseline_from_bytes,
@@ -50,6 +50,7 @@ BOUND = (
 __all__ = [
     "BOUND",
     "Baseline",
+    "By",
     "Calendar",
     "Histogram",
     "Judgement",

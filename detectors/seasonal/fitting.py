@@ -18,7 +18,7 @@ from driftloop.detectors.seasonal.baseline import Baseline, Unknown
 from driftloop.detectors.seasonal.channels import Channels, Measured, measure, weigh
 from driftloop.detectors.seasonal.core import Plan
 from driftloop.detectors.seasonal.history import History, Pane, history_of
-from driftloop.detectors.seasonal.plan import Settings
+from driftloop.detectors.seasonal.plan import By, Settings
 from driftloop.detectors.seasonal.season import MARGIN, Season, Shape
 from numpy.typing import NDArray
 
@@ -129,7 +129,7 @@ def _without_odd_days(
     odd: list[int] = []
     while True:
         sums = _sums(found, panes.y, keep)
-        means, shape = _means(found, sums), _shape(found, panes.y, keep, sums)
+        means, shape = _means(found, sums), _limited(plan.settings.by, _shape(found, panes.y, keep, sums))
         spread = _spreads(plan.channels, found, panes, keep, shape, means)
         left = _left_out(found, panes, keep, shape, sums, spread)
         s2 = np.maximum(_of_place(found, spread), core.SPREAD_LEAST) / np.maximum(panes.rows, 1.0)
@@ -181,6 +181,13 @@ def _shape(found: History, y: Doubles, keep: NDArray[np.bool_], sums: Sums) -> S
         return np.where(some, np.clip(1 - MARGIN * noise_of / m / np.maximum(between, NO_SHAPE), 0.0, 1.0), 0.0)
 
     return Shape(clear(day, 7 * panes), clear(week, panes))
+
+
+def _limited(by: By, shape: Shape) -> Shape:
+    """What is not said to make a difference makes none, however clear it looks."""
+    if by == "hour of day":
+        return shape._replace(week=np.zeros_like(shape.week))
+    return shape._replace(day=np.zeros_like(shape.day)) if by == "day of week" else shape
 
 
 def _season_of(means: Means, shape: Shape, a_day: int) -> Doubles:

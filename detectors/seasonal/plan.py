@@ -19,6 +19,9 @@ PERIODS_HOURS = (1, 2, 3, 4, 6, 8, 12, 24)
 """Lengths of a period: they divide a day, so every day has the same slots."""
 
 
+By = Literal["hour of week", "hour of day", "day of week"]
+
+
 class Histogram(NamedTuple):
     """One histogram of a pane. ``bins``: all of them.
 
@@ -35,7 +38,8 @@ class Settings:
     """``pane_seconds``: length of the panes that come. ``budget_seconds``: event time per allowed false incident.
 
     ``offset_seconds`` aligns panes and periods. ``floor``: a shift of so many sd (of a share: Cohen's h) belongs to
-    "all is well".
+    "all is well". ``by``: what may make a difference at all; of the hour of the week both the hour of the day and the
+    weekday, each as far as the reference shows it.
     """
 
     histograms: tuple[Histogram, ...]
@@ -44,6 +48,7 @@ class Settings:
     offset_seconds: float = 0.0
     calendar: Calendar = utc
     floor: float = 0.02
+    by: By = "hour of week"
 
     def __post_init__(self) -> None:
         least = {"numeric": 2, "categorical": 3, "score": 1}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from driftloop.detectors import packing, seasonal
 from driftloop.detectors.seasonal import Baseline, Calendar, Histogram, Monitor, Settings, Unknown
-from driftloop.schemas.season import SeasonBaseline
+from driftloop.schemas.season import Season, SeasonBaseline
 from driftloop.schemas.specification import Feature, MonitorSpecification
 from driftloop.streams.judge.features import FAMILIES
 from driftloop.streams.judge.sums import FEATURES, Counts, Layout
@@ -40,13 +40,18 @@ def settings_of(specification: MonitorSpecification) -> Settings:
         budget_seconds=FAMILIES * specification.budget_seconds,
         pane_seconds=specification.window_seconds,
         calendar=_calendar(specification),
+        by=_season(specification).by,
     )
+
+
+def _season(specification: MonitorSpecification) -> Season:
+    assert specification.season is not None, f"{specification.model} has no season"
+    return specification.season
 
 
 def _calendar(specification: MonitorSpecification) -> Calendar:
     """Of windows of a day the date is that of their middle: they may begin at any hour of UTC."""
-    season = specification.season
-    assert season is not None, f"{specification.model} has no season"
+    season = _season(specification)
     whose: Calendar = seasonal.utc
     if season.zone != "UTC" or season.holidays:
         whose = seasonal.local(season.zone, frozenset(season.holidays))
@@ -63,17 +68,17 @@ def counts_of(specification: MonitorSpecification, layout: Layout, counts: Count
 
 def learn(specification: MonitorSpecification, windows: Sequence[seasonal.Pane]) -> tuple[SeasonBaseline, int]:
     """(what a reference says of the season, bytes of a live monitor's state) from its windows."""
-    season = specification.season
-    assert season is not None, f"{specification.model} has no season"
+    season = _season(specification)
     whose = (season.zone, specification.window_seconds, specification.offset_seconds)
     try:
         settings = settings_of(specification)
     except ValueError as error:
-        return SeasonBaseline(*whose, "", str(error), BUILD), 0
+        return SeasonBaseline(*whose, "", str(error), BUILD, season.by), 0
     found = seasonal.fit(settings, windows)
     if isinstance(found, Unknown):
-        return SeasonBaseline(*whose, "", found.reason, found.hint), 0
-    known = SeasonBaseline(*whose, base64.b64encode(zlib.compress(_rounded(found), 9)).decode())
+        return SeasonBaseline(*whose, "", found.reason, found.hint, season.by), 0
+    fitted = base64.b64encode(zlib.compress(_rounded(found), 9)).decode()
+    known = SeasonBaseline(*whose, fitted, by=season.by)
     state = seasonal.to_bytes(seasonal.start(Monitor(settings, found)))
     return known, len(state)
 
@@ -88,15 +93,14 @@ def _rounded(baseline: Baseline) -> bytes:
 
 def monitor_of(specification: MonitorSpecification, known: SeasonBaseline | None) -> Monitor | Unknown:
     """The monitor of live windows, or why there is none."""
-    season = specification.season
-    assert season is not None, f"{specification.model} has no season"
+    season = _season(specification)
     if known is None:
         return Unknown("the reference was built before the monitor had a season", BUILD)
     if known.reason:
         return Unknown(known.reason, known.hint)
-    whose = (season.zone, specification.window_seconds, specification.offset_seconds)
-    if (known.zone, known.window_seconds, known.offset_seconds) != whose:
-        return Unknown("the season of the reference has another zone, window or offset than the monitor", BUILD)
+    whose = (season.zone, specification.window_seconds, specification.offset_seconds, season.by)
+    if (known.zone, known.window_seconds, known.offset_seconds, known.by) != whose:
+        return Unknown("the season of the reference has another zone, window, offset or by than the monitor", BUILD)
     try:
         baseline = seasonal.baseline_from_bytes(zlib.decompress(base64.b64decode(known.fitted, validate=True)))
         monitor = Monitor(settings_of(specification), baseline)

@@ -140,18 +140,36 @@ def test_a_reference_counts_the_history_and_brings_bins(settings: Settings, tmp_
     assert again.specification.features == live.features
     assert read_catalogue(settings).baselines("loans") == known
 
-    # And with a season: three days are too few to learn it, which the reference says of itself, and the command too.
+    # And with a season: the reference that stands is too short for one.
+    seasonal = tmp_path / "seasonal.toml"
+    seasonal.write_text(FILE.read_text() + '\n[season]\nzone = "Europe/Berlin"\n')
+    with pytest.raises(ConfigError, match=r"seasonal\.toml:18: season compares .* covers 2\.1 days, not 14") as told:
+        apply_monitor(settings, seasonal)
+    assert "reference build loans --from" in told.value.hint
+    assert read_catalogue(settings).specification("loans") == again.specification
+
+
+@pytest.mark.kafka
+def test_three_days_are_too_few_for_a_season_and_only_who_says_so_gets_a_reference_without(
+    settings: Settings, tmp_path: Path
+) -> None:
     seasonal = tmp_path / "seasonal.toml"
     seasonal.write_text(FILE.read_text() + '\n[season]\nzone = "Europe/Berlin"\n')
     apply_monitor(settings, seasonal)
-    said = list(build(settings, "loans", Selection(role="history")))
+    publish(settings, make_loans())
+    short = "the reference covers 3 days; a weekly season needs 14"
+    with pytest.raises(ConfigError, match=f"the season of loans cannot be learned: {short}") as told:
+        list(build(settings, "loans", Selection(role="history")))
+    assert "--season-unknown" in told.value.hint
+    assert (count(settings, "references"), count(settings, "monitors")) == (0, 1)
+    said = list(build(settings, "loans", Selection(role="history"), season_unknown=True))
     last = read_catalogue(settings).baselines("loans")
     assert last is not None
     assert last[1].season is not None
     assert (last[1].season.zone, last[1].season.window_seconds, last[1].season.fitted) == ("Europe/Berlin", DAY, "")
-    assert last[1].season.reason == "the reference covers 3 days; a weekly season needs 14"
+    assert last[1].season.reason == short
     assert f"loans: its season is UNKNOWN, features are not watched: {last[1].season.reason}" in "\n".join(said)
-    assert last[1].features == found.features
+    assert last[1].rows == 300
 
 
 @pytest.mark.kafka

@@ -84,8 +84,9 @@ def test_a_week_of_reference_is_unknown_and_says_so_everywhere() -> None:
     ("changed", "said"),
     [
         ({"season": None}, "the reference was built before the monitor had a season"),
-        ({"season.zone": "UTC"}, "another zone, window or offset"),
-        ({"season.window_seconds": 7_200.0}, "another zone, window or offset"),
+        ({"season.zone": "UTC"}, "another zone, window, offset or by"),
+        ({"season.window_seconds": 7_200.0}, "another zone, window, offset or by"),
+        ({"season.by": "hour of day"}, "another zone, window, offset or by"),
         ({"season.fitted": "!"}, "the season of the reference cannot be used"),
         ({"season.fitted": "eJwDAAAAAAE="}, "the season of the reference cannot be used: a detector's state"),
     ],
@@ -103,6 +104,21 @@ def test_a_reference_that_does_not_fit_the_season_is_unknown_with_the_way_out(
     assert len(reasons) == 1
     assert said in (reason := reasons.pop())
     assert reason.endswith("; driftloop reference build")
+
+
+def test_what_is_said_to_make_no_difference_makes_none() -> None:
+    """The cycle is .7 sd by hour and .7 on weekends: told half of it, half of it stays in what is expected."""
+    for by, day, week in (("hour of week", 1, 1), ("hour of day", 1, 0), ("day of week", 0, 1)):
+        told = replace(SEASONAL, season=Season("Europe/Berlin", by=by))  # type: ignore[arg-type]
+        monitor = season.monitor_of(told, reference(told, 3).season)
+        assert not isinstance(monitor, season.Unknown)
+        shape = monitor.baseline.shape  # of the first channel, the mean of income
+        assert shape.day[0, 0] == pytest.approx(day, abs=0.1)
+        assert shape.week[5:, 0, 0] == pytest.approx([week, week], abs=0.25)
+    assert '"by"' not in SEASONAL.to_json() + reference(SEASONAL, 3).to_json()
+    again = replace(SEASONAL, season=Season("Europe/Berlin", by="day of week"))
+    assert type(SEASONAL).from_json(again.to_json()) == again
+    assert Baselines.from_json(reference(again, 3).to_json()) == reference(again, 3)
 
 
 def test_holidays_may_be_added_to_a_reference_that_stands() -> None:

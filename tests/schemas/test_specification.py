@@ -147,6 +147,8 @@ def test_a_mistake_is_told_with_line_reason_and_example(instead_of: str, written
         ('holidays = ["20261225"]', 22, "has '20261225', which is no date"),
         ("holidays = [2026-12-25T00:00:00]", 22, "which is no date"),
         ("holiday = []", 22, "season.holiday is not known here"),
+        ('by = "month"', 22, "season.by is 'month', not one of hour of week, hour of day, day of week"),
+        ('by = "hour of day"', 22, "season.by is 'hour of day', and time.window is a day"),
     ],
 )
 def test_a_mistake_in_the_season_is_told_as_well(season: str, line: int, said: str) -> None:
