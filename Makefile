@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+PEERS := .venv-peers
 REPORT ?=
 JSON ?=
 QUICK ?=
@@ -14,7 +15,7 @@ RUNS ?= 6
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos fuzz bench bench-observer bench-budget bench-detectors bench-quality equal-to-river simulate up down lock clean
+.PHONY: help setup demo test check chaos fuzz bench bench-observer bench-budget bench-detectors bench-quality peers equal-to-river simulate up down lock clean
 
 help:  ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -57,7 +58,16 @@ bench-observer: setup  ## what the observer costs, beside a stock Faust agent (J
 bench-budget: setup  ## false incidents and power on simulated years, beside the targets (JSON=file goes on where it was; QUICK=1; ONLY=a,b)
 	$(BIN)/python benchmarks/budget.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
-bench-detectors: setup  ## found drifts, delays, false alarms of every detector (JSON=file QUICK=1 DETECTOR=module:function STREAM=file.csv)
+peers: $(PEERS)/.ready  ## other libraries in an environment of their own, for bench-detectors (2.3 GB)
+
+$(PEERS)/.ready: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -r benchmarks/peers/requirements.txt
+	@touch $@
+
+bench-detectors: setup  ## found drifts, delays, false alarms of every detector (JSON=file goes on where it was; QUICK=1; DETECTOR=module:function STREAM=file.csv)
+	@# Peers are optional: without a network the table has no lines of theirs, and says so.
+	@$(if $(QUICK),,$(MAKE) --no-print-directory peers || echo "  no peers: their environment could not be built")
 	$(BIN)/python benchmarks/detectors.py $(if $(QUICK),--quick) $(if $(JSON),--json $(JSON)) $(if $(DETECTOR),--detector $(DETECTOR)) $(if $(STREAM),--stream $(STREAM))
 
 equal-to-river: setup  ## our ADWIN, DDM, … against river's own on hundreds of streams, index for index (TIMES=20)
@@ -79,4 +89,4 @@ lock:  ## resolve the requirements anew (needs uv)
 	uv pip compile pyproject.toml --extra demo --extra registry --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
 
 clean:  ## remove the virtual environment and build leftovers
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

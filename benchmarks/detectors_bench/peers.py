@@ -1,46 +1,91 @@
-"""Detectors of other libraries, where they are installed: frouros.
+"""Detectors and report tools of other libraries, in a virtual environment of their own: ``make peers`` builds it.
 
-frouros 0.9 wants a numpy below 2.2, river 0.26 one above: no extra of ours can name it. It works here all the same,
-put beside our dependencies by hand: ``pip install --no-deps frouros==0.9.0 tqdm``. MOA through CapyMOA needs Java in
-the process and is not here: that gap is named in docs/detectors.md.
+frouros 0.9 wants a numpy below 2.2, river 0.26 one above: no extra of ours can name both. So each peer is a process
+of that other environment (benchmarks/peers/), is given whole streams through a pipe, and tells where it alarms and
+what CPU that took. MOA through CapyMOA needs Java in the process and is not here; alibi-detect's licence (BSL) and
+numpy below 2 keep it out: its statistics are ``KS p < .05`` of judges.py and part of benchmarks/peers/drift_pass.py.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-from collections.abc import Callable, Sequence
+import json
+import os
+import struct
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from detectors_bench.contenders import SLOW, Contender, Watch
-from detectors_bench.streams import Values
+from detectors_bench.contenders import SLOW, Contender, every
+from detectors_bench.streams import Stream
 
-NAMES = {"ADWIN": "window_based.adwin", "DDM": "statistical_process_control.ddm", "CUSUM": "change_detection.cusum"}
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = Path(os.environ.get("DRIFTLOOP_PEERS", ROOT / ".venv-peers" / "bin" / "python"))
+SERVE = ROOT / "benchmarks" / "peers" / "serve.py"
+QUIET = {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""NannyML and Evidently tell their makers about each use unless told not to."""
 
 
-def of_frouros(name: str) -> Callable[[], Watch]:
-    kind = getattr(importlib.import_module(f"frouros.detectors.concept_drift.streaming.{NAMES[name]}"), name)
+class Process:
+    """One peer, started when it is first asked."""
 
-    def make() -> Watch:
-        detector = kind()
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.child: subprocess.Popen[bytes] | None = None
 
-        def watch(batch: Values) -> Sequence[int]:
-            alarms = []
-            for i, value in enumerate(batch.tolist()):
-                detector.update(value=value)
-                if detector.drift:
-                    alarms.append(i)
-                    detector.reset()
-            return alarms
+    def ask(self, stream: Stream) -> tuple[list[int], float]:
+        """RuntimeError: it has ended."""
+        if self.child is None:
+            command = [str(PYTHON), str(SERVE), self.name]
+            pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            self.child = subprocess.Popen(command, env=os.environ | QUIET, **pipes)
+        assert self.child.stdin is not None
+        assert self.child.stdout is not None
+        data = stream.values.tobytes()
+        self.child.stdin.write(struct.pack("<qq", len(data), stream.bits) + data)
+        self.child.stdin.flush()
+        line = self.child.stdout.readline()
+        if not line:
+            raise RuntimeError(f"peer {self.name} has ended with {self.child.wait()}")
+        told = json.loads(line)
+        return told["alarms"], told["seconds"]
 
-        return watch
+    def close(self) -> None:
+        if self.child is not None:
+            self.child.communicate()
 
-    return make
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer(Contender):
+    """Scored by the process that it is."""
+
+    process: Process
+
+    def alarms(self, stream: Stream) -> tuple[list[int], float]:
+        return self.process.ask(stream)
 
 
 def installed() -> list[Contender]:
-    """Nobody where the extra is absent. (frouros' ADWIN rejects numbers below 0, DDM all but errors.)"""
-    if importlib.util.find_spec("frouros") is None:
+    """Nobody where the environment is absent. (frouros' ADWIN rejects numbers below 0, DDM all but errors.)"""
+    if not PYTHON.exists():
         return []
+    shares = {
+        "frouros ADWIN": (SLOW, False),
+        "frouros CUSUM": (SLOW, True),
+        "frouros DDM": (SLOW, False),
+        "nannyml JS": (SLOW, True),
+        "evidently": (SLOW / 2, True),
+    }
     return [
-        Contender(f"frouros {name}", of_frouros(name), numbers=name == "CUSUM", share=SLOW) for name in sorted(NAMES)
+        Peer(name, every(0), numbers=numbers, share=share, process=Process(name))
+        for name, (share, numbers) in shares.items()
     ]
+
+
+def passes(seed: int) -> list[dict[str, Any]]:
+    """What a drift pass takes each of them: benchmarks/peers/drift_pass.py. Empty where the environment is absent."""
+    if not PYTHON.exists():
+        return []
+    command = [str(PYTHON), str(SERVE.with_name("drift_pass.py")), str(seed)]
+    ran = subprocess.run(command, env=os.environ | QUIET, stdout=subprocess.PIPE, check=True, timeout=900)
+    return json.loads(ran.stdout.splitlines()[-1])  # type: ignore[no-any-return]

@@ -7,7 +7,7 @@ outside. Further alarms within a horizon are neither: they say that the change g
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,6 @@ import numpy as np
 
 from detectors_bench.contenders import Contender
 from detectors_bench.streams import HORIZON, Stream
-
-BATCH = 1024
 
 
 @dataclass
@@ -51,16 +49,22 @@ class Tally:
             "ns_per_value": 1e9 * self.seconds / max(self.rows, 1),
             "false_alarms_error": max(self.false_alarms, 1) ** 0.5 * per_10k,
             "quiet_rows": self.quiet_rows,
+            "false_alarms": self.false_alarms,
+            "rows": self.rows,
+            "seconds": self.seconds,
+            "delays": self.delays,
         }
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> Tally:
+        """Back from a row that was written."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
 def run(contender: Contender, stream: Stream) -> Tally:
-    """One stream through a detector that begins anew, 1,024 rows at a time."""
-    watch, alarms = contender.make(), []
-    start = time.process_time()
-    for at in range(0, len(stream.values), BATCH):
-        alarms += [at + int(i) for i in watch(stream.values[at : at + BATCH])]
-    return scored(stream, alarms, time.process_time() - start)
+    """One stream through a detector that begins anew."""
+    alarms, seconds = contender.alarms(stream)
+    return scored(stream, alarms, seconds)
 
 
 def scored(stream: Stream, alarms: list[int], seconds: float = 0.0) -> Tally:
