@@ -10,15 +10,12 @@ at nothing later than its instant. So what comes out is a function of the panes 
 
 from __future__ import annotations
 
-import heapq
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
 
 from driftloop.detectors import e_detector
-from driftloop.schemas.codec import decode
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import DriftDetected, IncidentChanged, Pane, TestState, WindowMeasured
 from driftloop.schemas.specification import MonitorSpecification
@@ -32,9 +29,10 @@ from driftloop.streams.judge.measured import Moment, measure
 from driftloop.streams.judge.performance import MaturedPane, Performance
 from driftloop.streams.judge.quality_watch import Judged, QualityWatch
 from driftloop.streams.judge.reference import Lookup, Reference
-from driftloop.streams.judge.state import Group, Records, Store, key, pane_key
+from driftloop.streams.judge.state import Group, Records, Store, key
 from driftloop.streams.judge.sums import COUNTERS, FEATURES, LABELS, PAIRED, PaneSums, total
 from driftloop.streams.judge.tasks import loss_of
+from driftloop.streams.judge.waiting import Waiting
 from driftloop.streams.judge.windows import FEATURES_CLOSING, Window
 
 EMPTY_WINDOWS_MOST = 100
@@ -42,23 +40,6 @@ EMPTY_WINDOWS_MOST = 100
 ALARMS_WINDOWS = 2
 """Alarms are remembered for the horizon and so many windows."""
 Told = WindowMeasured | DriftDetected | IncidentChanged
-
-
-class Pending(NamedTuple):
-    """A pane that waits for its instant; the fields before it are the order in which panes count."""
-
-    due: float
-    version: str
-    role: str
-    spec: str
-    kind: str
-    bucket: int
-    pane_start: float
-    partition: int
-    revision: int
-    arrival: int
-    pane: Pane
-    raw: bytes
 
 
 @dataclass(slots=True)
@@ -79,7 +60,7 @@ class ModelJudge:
         self.store = store
         self.editions = Editions(model, lookup)
         self.ledger = Ledger(self.editions, store)
-        self.pending: list[Pending] = []
+        self.waiting = Waiting(store)
         self.champion: Champion | None = None
         self.clock = Clock()
         self.performance = Performance()
@@ -90,7 +71,6 @@ class ModelJudge:
         self.misplaced_told = False
         self.counters_spec = ""
         """Of the counters of this step, where some key was misplaced."""
-        self._arrivals = 0
 
     def wait(self, pane: Pane, raw: bytes, due: float) -> None:
         """Take a pane that will count at ``due``. Errors: BadRecord, and nothing has changed.
@@ -106,13 +86,12 @@ class ModelJudge:
             edition.layout_of(pane).check(pane)
         elif pane.kind != COUNTERS:
             raise BadRecord("wrong-kind", f"a pane of {pane.model} is of kind {pane.kind!r}")
-        self._push(pane, raw, due)
-        self.store.put(pane_key("pending", pane), due.hex().encode() + b" " + raw)
+        self.waiting.put(pane, raw, due)
 
     def next_instant(self) -> float:
         """The first at which something happens; infinity: nothing is known of."""
-        due = self.pending[0].due if self.pending else math.inf
-        return min(due, math.inf if self.clock.next_end is None else self.clock.next_end, self.ledger.next_instant())
+        end = math.inf if self.clock.next_end is None else self.clock.next_end
+        return min(self.waiting.next_instant(), end, self.ledger.next_instant())
 
     def step(self, now: float, idle: tuple[int, ...] = ()) -> Iterator[Told]:
         """Work off the instant ``now``, which is the next. ``idle``: partitions that were left out."""
@@ -128,10 +107,8 @@ class ModelJudge:
     def _apply(self, now: float) -> dict[float, set[tuple[str, str]]]:
         """Count the panes that are due; who served as champion in which pane."""
         served: dict[float, set[tuple[str, str]]] = {}
-        while self.pending and self.pending[0].due <= now:
-            waiting = heapq.heappop(self.pending)
+        for waiting in self.waiting.due(now):
             pane = waiting.pane
-            self.store.drop(pane_key("pending", pane))
             if pane.kind == COUNTERS:
                 self.ledger.totals.count(pane.partition, pane.counts)
                 if "misplaced_predictions" in pane.counts or "misplaced_truths" in pane.counts:
@@ -305,11 +282,6 @@ class ModelJudge:
     def _note(self, specification: MonitorSpecification, alarms: Iterable[DriftDetected], now: float) -> None:
         self.alarms = incidents.ranked((*self._recent(specification, now), *alarms))
 
-    def _push(self, pane: Pane, raw: bytes, due: float) -> None:
-        self._arrivals += 1
-        order = (pane.version, pane.role, pane.spec, pane.kind, pane.bucket, pane.pane_start, pane.partition)
-        heapq.heappush(self.pending, Pending(due, *order, pane.revision, self._arrivals, pane, raw))
-
     def save(self) -> None:
         """Put what no pane or window record says into the store."""
         tests = {
@@ -351,8 +323,4 @@ class ModelJudge:
             self.ledger.restore(found["ledger"], records)
         for record in records.get("quality", []):
             self.quality = QualityWatch.from_bytes(record.value)
-        for record in records.get("pending", []):
-            due, raw = record.value.split(b" ", 1)
-            pane = decode(raw)
-            assert isinstance(pane, Pane)
-            self._push(pane, raw, float.fromhex(due.decode()))
+        self.waiting.restore(records.get("pending", []))

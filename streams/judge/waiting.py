@@ -1,0 +1,67 @@
+"""Panes of a model that wait for their instant, in the order in which they will count; each is a state record."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from driftloop.schemas.codec import decode
+from driftloop.schemas.events import Pane
+from driftloop.streams.judge.state import Record, Store, pane_key
+
+
+class Pending(NamedTuple):
+    """A pane that waits for its instant; the fields before it are the order in which panes count."""
+
+    due: float
+    version: str
+    role: str
+    spec: str
+    kind: str
+    bucket: int
+    pane_start: float
+    partition: int
+    revision: int
+    arrival: int
+    pane: Pane
+    raw: bytes
+
+
+class Waiting:
+    """A heap of them; ``store`` takes the records that change."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._heap: list[Pending] = []
+        self._arrivals = 0
+
+    def put(self, pane: Pane, raw: bytes, due: float) -> None:
+        """It will count at ``due``."""
+        self._push(pane, raw, due)
+        self._store.put(pane_key("pending", pane), due.hex().encode() + b" " + raw)
+
+    def next_instant(self) -> float:
+        """Of the first; infinity: none waits."""
+        return self._heap[0].due if self._heap else math.inf
+
+    def due(self, now: float) -> Iterator[Pending]:
+        """Hand out those whose instant has come."""
+        while self._heap and self._heap[0].due <= now:
+            waiting = heapq.heappop(self._heap)
+            self._store.drop(pane_key("pending", waiting.pane))
+            yield waiting
+
+    def restore(self, records: Iterable[Record]) -> None:
+        """Back from the state."""
+        for record in records:
+            due, raw = record.value.split(b" ", 1)
+            pane = decode(raw)
+            assert isinstance(pane, Pane)
+            self._push(pane, raw, float.fromhex(due.decode()))
+
+    def _push(self, pane: Pane, raw: bytes, due: float) -> None:
+        self._arrivals += 1
+        order = (pane.version, pane.role, pane.spec, pane.kind, pane.bucket, pane.pane_start, pane.partition)
+        heapq.heappush(self._heap, Pending(due, *order, pane.revision, self._arrivals, pane, raw))
