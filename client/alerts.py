@@ -11,7 +11,7 @@ from driftloop.client.cluster import settings_of
 from driftloop.client.reader import Record, TopicReader
 from driftloop.schemas.codec import decode
 from driftloop.schemas.errors import BadRecord
-from driftloop.schemas.events import DriftDetected, IncidentChanged
+from driftloop.schemas.events import DriftDetected, IncidentChanged, SilenceChanged
 from driftloop.schemas.settings import Settings
 
 log = logging.getLogger("driftloop.client")
@@ -30,7 +30,8 @@ def alerts(
     """DriftDetected and IncidentChanged of one model or of all, from this call on (``from_start``: all on the topic).
 
     Waits for ever, or until nothing has come for ``quiet_seconds_most``. A repeat of an alert is left out, and so is
-    what cannot be read (logged, with its place): a pager must outlive a bad record. Errors: ConfigError, Unavailable.
+    what cannot be read (logged, with its place): a pager must outlive a bad record. What a person has silenced comes
+    too, as not ``paging``, or with ``silenced`` set: call nobody for it. Errors: ConfigError, Unavailable.
     """
     reader = TopicReader(settings_of(settings), ("drift",), from_end=not from_start)
     return _read(reader, model, quiet_seconds_most)
@@ -56,6 +57,8 @@ def _alert(record: Record) -> Alert | None:
         return None
     if isinstance(event, DriftDetected | IncidentChanged):
         return event
+    if isinstance(event, SilenceChanged):
+        return None
     log.warning("%s[%d]@%d is left out: no alert", record.short, record.partition, record.offset)
     return None
 

@@ -17,6 +17,7 @@ import typer
 from driftloop.console.broker.commands import app as broker_app
 from driftloop.console.dlq import app as dlq_app
 from driftloop.console.progress import Bar, say
+from driftloop.console.silence_command import silence
 from driftloop.schemas.errors import BadRecord, ConfigError, DriftloopError, Unavailable
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ app.add_typer(topics_app, name="topics")
 app.add_typer(monitor_app, name="monitor")
 app.add_typer(reference_app, name="reference")
 app.add_typer(dlq_app, name="dlq")
+app.command()(silence)
 
 
 Workers = Annotated[

@@ -17,8 +17,8 @@ from driftloop.schemas.events import WindowMeasured
 from driftloop.schemas.specification import RetrainPolicy
 
 QUARANTINE = "a data quality incident is open"
-OUTAGE_WORDS = ("no data", "outage", "lag")
-"""In the reason of an UNKNOWN window: data did not come, or we are behind."""
+OUTAGE_WORDS = ("no data", "outage", "lag", "maintenance")
+"""In the reason of an UNKNOWN window: data did not come, we are behind, or a person says that it is no evidence."""
 
 
 class Finding(NamedTuple):

@@ -1,7 +1,8 @@
 """What the compacted topics say, folded: the live specification and baselines of each model, and every schema.
 
 ``absorb`` takes the records of monitors, references and schemas in any order; by offset the latest wins. A record
-that cannot be read is kept in ``faults`` and changes nothing: one bad record must not hide a model.
+that cannot be read is kept in ``faults`` and changes nothing: one bad record must not hide a model. Who must know of
+silences has it take the commands too.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from typing import Any
 
 from driftloop.schemas.codec import decode
 from driftloop.schemas.errors import BadRecord
-from driftloop.schemas.events import MonitorApplied, ReferenceBuilt, SchemaRegistered
+from driftloop.schemas.events import CommandGiven, MonitorApplied, ReferenceBuilt, SchemaRegistered
 from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.reference import Baselines
+from driftloop.schemas.silences import COMMAND, Order, order_of
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.wire import Framing
 
 TOPICS = ("monitors", "references", "schemas")
-"""The short names of the topics it is made from."""
+"""The short names of the topics it is made from, for everybody; commands are beside them."""
 FAULTS_KEPT_MOST = 1_000
 
 
@@ -37,9 +39,10 @@ class Catalogue:
         self._baselines_by_hash: dict[tuple[str, str], Baselines] = {}
         self._schemas: dict[bytes, Mapping[str, Any]] = {}
         self._layouts: Layouts | None = None
+        self._orders: dict[str, dict[int, Order]] = {}
 
     def absorb(self, short_topic: str, offset: int, key: bytes | None, value: bytes | None) -> None:
-        """Take one record in; ``short_topic`` is one of TOPICS. A record without value is nothing to us."""
+        """Take one record in; ``short_topic`` is one of TOPICS, or commands. One without value is nothing to us."""
         if value is None:
             return
         try:
@@ -50,6 +53,9 @@ class Catalogue:
                 self._reference(offset, event)
             elif isinstance(event, SchemaRegistered):
                 self._schema(event)
+            elif isinstance(event, CommandGiven):
+                if event.command == COMMAND:
+                    self._orders.setdefault(event.model, {})[offset] = order_of(offset, event)
             else:
                 raise BadRecord("unknown-schema", f"a {type(event).__name__} does not belong here")
         except BadRecord as fault:
@@ -76,6 +82,15 @@ class Catalogue:
     def baselines_of(self, model: str, reference: str) -> Baselines | None:
         """The baselines with this hash."""
         return self._baselines_by_hash.get((model, reference))
+
+    def orders(self, model: str) -> list[Order]:
+        """What people have said of silences of the model, in their order; nothing, if no commands were taken in."""
+        return list(self._orders.get(model, {}).values())
+
+    def retime(self, model: str, as_of: Mapping[int, float]) -> None:
+        """Orders (by offset) count from another time: from that at which they are known to have counted."""
+        orders = self._orders.get(model, {})
+        orders.update({at: orders[at]._replace(as_of=time) for at, time in as_of.items() if at in orders})
 
     @property
     def layouts(self) -> Layouts:

@@ -27,6 +27,7 @@ EVENTS: tuple[type, ...] = (
     events.WindowMeasured,
     events.DriftDetected,
     events.IncidentChanged,
+    events.SilenceChanged,
     events.DecisionRecorded,
     events.ModelPublished,
     events.DeploymentChanged,
@@ -43,6 +44,7 @@ Event = (
     | events.WindowMeasured
     | events.DriftDetected
     | events.IncidentChanged
+    | events.SilenceChanged
     | events.DecisionRecorded
     | events.ModelPublished
     | events.DeploymentChanged

@@ -123,3 +123,43 @@ class DatasetVersion:
     from_time: float
     to_time: float
     offsets: tuple[OffsetRange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """By whose silence nobody is called, and until when (event time). ``silence``: its id."""
+
+    silence: str
+    author: str
+    reason: str
+    ends_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """One reading of an incident. ``kind``: data_quality, covariate, prior, concept, label_outage or own_lag.
+
+    ``weight`` 0..1: how much of what was found it accounts for, by the rule that ``why`` tells with its numbers."""
+
+    kind: str
+    weight: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LossShare:
+    """What one segment has to do with a rise of the mean loss: (w1 l1 - w0 l0) = mix + within, before 0, since 1.
+
+    ``share``: of the whole rise; those of one segmentation add up to 1. ``mix``: its part of the traffic has changed;
+    ``within``: the loss on its rows has."""
+
+    segmentation: str
+    segment: str
+    rows: int
+    loss: float
+    loss_before: float
+    traffic: float
+    traffic_before: float
+    mix: float
+    within: float
+    share: float

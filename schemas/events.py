@@ -16,9 +16,12 @@ from driftloop.schemas.event_parts import (
     FairnessMeasured,
     FeatureDrift,
     LabelDelay,
+    LossShare,
     OffsetRange,
     QualityBroken,
     SegmentMeasured,
+    Silenced,
+    Suspect,
     TestState,
 )
 
@@ -36,6 +39,7 @@ __all__ = [
     "IncidentChanged",
     "Label",
     "LabelDelay",
+    "LossShare",
     "ModelPublished",
     "MonitorApplied",
     "OffsetRange",
@@ -45,6 +49,9 @@ __all__ = [
     "ReferenceBuilt",
     "SchemaRegistered",
     "SegmentMeasured",
+    "SilenceChanged",
+    "Silenced",
+    "Suspect",
     "TestState",
     "TimeMarker",
     "WindowMeasured",
@@ -192,7 +199,11 @@ class DriftDetected:
 
 @dataclass(frozen=True, slots=True)
 class IncidentChanged:
-    """An incident was opened, updated or resolved (``change``). ``evidence`` is ranked, strongest first."""
+    """An incident was opened, updated or resolved (``change``). ``evidence`` is ranked, strongest first.
+
+    ``silenced``: nobody is to be called. ``suspects``: what it may be, the heaviest first. ``traffic_touched``: share
+    of the rows in what has moved, None: not known. ``loss_shares``: by segment, the greatest share first.
+    """
 
     model: str
     version: str
@@ -205,6 +216,32 @@ class IncidentChanged:
     summary: str
     evidence: tuple[DriftDetected, ...] = ()
     offsets: tuple[OffsetRange, ...] = ()
+    silenced: Silenced | None = None
+    suspects: tuple[Suspect, ...] = ()
+    traffic_touched: float | None = None
+    loss_shares: tuple[LossShare, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceChanged:
+    """The judge has taken a silence (``change`` counts), found it over when it came (expired), or it is over (ended).
+
+    What the judge tells between ``counts`` and ``ended`` is silenced if it lies in ``begins_at`` to ``ends_at`` and
+    is of ``kind`` and ``feature`` (empty: any). ``author`` and ``reason``: whose word it is, of the end too.
+    """
+
+    model: str
+    spec: str
+    silence: str
+    change: str
+    as_of: float
+    author: str
+    reason: str
+    begins_at: float
+    ends_at: float
+    kind: str = ""
+    feature: str = ""
+    maintenance: bool = False
 
 
 @dataclass(frozen=True, slots=True)

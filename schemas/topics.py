@@ -138,7 +138,7 @@ TOPICS: dict[str, Topic] = _table(
         "drift and incidents: the alert topic",
         "delete",
         "all",
-        ("DriftDetected", "IncidentChanged"),
+        ("DriftDetected", "IncidentChanged", "SilenceChanged"),
         90,
     ),
     Topic("decisions", "model", 'every retrain decision, also every "no"', "delete", "one", ("DecisionRecorded",)),

@@ -186,7 +186,8 @@ class Service:
     """A stream processor: names are the short ones of schemas/topics.py.
 
     ``sources`` are co-partitioned; ``state`` has as many partitions as they; ``writes`` are all topics that outputs
-    go to. ``layout`` is the version of the fold's state records: a state of another layout is refused.
+    go to. ``layout`` is the version of the fold's state records: a state of another layout is refused. ``hears``:
+    topics of one partition that its catalogue takes in, besides the ones that everybody's does.
     """
 
     name: str
@@ -196,3 +197,4 @@ class Service:
     make_fold: FoldFactory = field(repr=False)
     layout: int = 1
     rewind: Rewind | None = field(default=None, repr=False)
+    hears: tuple[str, ...] = ()

@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import decode
-from driftloop.schemas.events import DriftDetected, IncidentChanged, WindowMeasured
+from driftloop.schemas.events import DriftDetected, IncidentChanged, SilenceChanged, WindowMeasured
 from driftloop.streams.fold import FoldContext, Output, SourceRecords
 from driftloop.streams.judge.fold import JudgeFold
 from driftloop.streams.observer.fold import ObserverFold
 
 COLLECT_RECORDS = 50_000
 """Of one partition, between two looks at what is due: what is told does not depend on it, memory does."""
-Event = WindowMeasured | DriftDetected | IncidentChanged
+Event = WindowMeasured | DriftDetected | IncidentChanged | SilenceChanged
 
 
 class Told(NamedTuple):

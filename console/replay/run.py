@@ -11,20 +11,23 @@ from driftloop.console.models import find_specification, read_catalogue
 from driftloop.console.monitor import compiled
 from driftloop.console.reading import partitions_of, read_messages
 from driftloop.console.replay.history import History
+from driftloop.console.replay.orders import counted
 from driftloop.console.replay.pipeline import Pipeline, Told
 from driftloop.console.replay.report import Replayed
 from driftloop.console.replay.trainings import trainings
 from driftloop.console.replay.verdict import compare
+from driftloop.console.silence import changes, orders
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.errors import ConfigError
-from driftloop.schemas.events import DriftDetected, IncidentChanged, MonitorApplied, WindowMeasured
+from driftloop.schemas.events import DriftDetected, IncidentChanged, MonitorApplied, SilenceChanged, WindowMeasured
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.observer.fold import SOURCES
 
 LATEST = 1 << 62
 """Offset of a specification that was never published: later than all that were."""
+TOLD = WindowMeasured | DriftDetected | IncidentChanged | SilenceChanged
 Span = tuple[float, float]
 """Event times, from (included) to (not included)."""
 ALWAYS: Span = (-math.inf, math.inf)
@@ -41,6 +44,7 @@ def replay(
     live = find_specification(catalogue, model)
     specification = candidate(catalogue, live, file) if file else live
     is_live = specification.spec == live.spec
+    catalogue.retime(model, counted(orders(settings, catalogue, model), changes(settings, model)))
     started = time.monotonic()
     with History(settings, [settings.topic(short) for short in SOURCES]) as history:
         pipeline = Pipeline(model, partitions_of(settings, settings.topic("predictions")), catalogue, settings.topic)
@@ -94,7 +98,7 @@ def told_live(settings: Settings, live: MonitorSpecification) -> list[Told]:
         for message in read_messages(settings, settings.topic(short)):
             if message.key() == key and (value := message.value()) is not None:
                 event = decode(value)
-                if isinstance(event, WindowMeasured | DriftDetected | IncidentChanged) and event.spec == live.spec:
+                if isinstance(event, TOLD) and event.spec == live.spec:
                     found.append(Told(event, value))
     return found
 

@@ -1,8 +1,8 @@
 """One model: panes in, at instants of event time; windows, alarms and incidents out.
 
-    step(now):  1 panes that are due count      2 the champion is who serves     3 panes whose horizon has passed step
-                the loss test    4 windows that close step the feature test and are told    5 what is over is
-                forgotten
+    step(now):  1 panes that are due count      2 the champion is who serves     3 what people silence counts
+                4 panes whose horizon has passed step the loss test    5 windows that close step the feature test and
+                are told    6 what is over is forgotten
 
 Instants are known beforehand (a pane's emitted_at, its end + horizon, a window's end + delay edges), and a step looks
 at nothing later than its instant. So what comes out is a function of the panes alone, however they came.
@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 
 from driftloop.detectors import e_detector
 from driftloop.schemas.errors import BadRecord
-from driftloop.schemas.events import DriftDetected, IncidentChanged, Pane, TestState, WindowMeasured
+from driftloop.schemas.events import DriftDetected, IncidentChanged, Pane, SilenceChanged, TestState, WindowMeasured
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge import feature_watch, incidents, placement, windows
 from driftloop.streams.judge.champion import Champion, next_champion
@@ -29,6 +29,7 @@ from driftloop.streams.judge.measured import Moment, measure
 from driftloop.streams.judge.performance import MaturedPane, Performance
 from driftloop.streams.judge.quality_watch import Judged, QualityWatch
 from driftloop.streams.judge.reference import Lookup, Reference
+from driftloop.streams.judge.silencing import Silencing
 from driftloop.streams.judge.state import Group, Records, Store, key
 from driftloop.streams.judge.sums import COUNTERS, FEATURES, LABELS, PAIRED, PaneSums, total
 from driftloop.streams.judge.tasks import loss_of
@@ -39,7 +40,7 @@ EMPTY_WINDOWS_MOST = 100
 """So many windows in a row are told without data; then the clock waits for the next prediction."""
 ALARMS_WINDOWS = 2
 """Alarms are remembered for the horizon and so many windows."""
-Told = WindowMeasured | DriftDetected | IncidentChanged
+Told = WindowMeasured | DriftDetected | IncidentChanged | SilenceChanged
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ class ModelJudge:
         self.performance = Performance()
         self.features: FeatureWatch = ConformalWatch()
         self.quality = QualityWatch()
+        self.silences = Silencing()
         self.alarms: tuple[DriftDetected, ...] = ()
         self.reference_name = ""
         self.misplaced_told = False
@@ -95,9 +97,17 @@ class ModelJudge:
 
     def step(self, now: float, idle: tuple[int, ...] = ()) -> Iterator[Told]:
         """Work off the instant ``now``, which is the next. ``idle``: partitions that were left out."""
+        for told in self._work_off(now, idle):
+            yield self.silences.marked(told)
+        yield from self.silences.again(now)
+
+    def _work_off(self, now: float, idle: tuple[int, ...]) -> Iterator[Told]:
         served = self._apply(now)
         yield from self._misplaced(now)
         yield from self._crown(served, now)
+        if self.champion is not None:
+            specification = self.editions[self.champion.spec].specification
+            yield from self.silences.hear(self.lookup.orders(self.model), specification, now)
         reference = self._reference()
         for group, start, sums in self.ledger.matured(now):
             yield from self._mature(group, start, sums, reference, now)
@@ -160,10 +170,10 @@ class ModelJudge:
         champion = self.champion
         if champion is None or reference is None or group != Group(champion.version, CHAMPION, champion.spec):
             return
-        if start < champion.since:
-            return
         edition = self.editions[group.spec]
         specification, layout = edition.specification, edition.layout
+        if start < champion.since or self.silences.maintenance(start, start + specification.pane_seconds):
+            return
         if "loss" not in layout.places[LABELS]:
             return
         pane = MaturedPane(
@@ -213,6 +223,10 @@ class ModelJudge:
     ) -> Iterator[Told]:
         """The predictions of a window are complete: data quality first, then the feature test."""
         specification, layout = edition.specification, edition.layout
+        if self.silences.maintenance(start, start + specification.window_seconds):
+            self.quality.pass_over(self.ledger.totals.told())
+            self.store.put(key("quality", self.model), self.quality.to_bytes())
+            return
         found = self.ledger.champion_windows(start, champion.spec)
         sums = total(layout, (pane for window in found for pane in window.panes.values()))
         panes = tuple((at, pane.predictions) for window in found for at, pane in window.panes.items())
@@ -293,6 +307,8 @@ class ModelJudge:
                 self.store.put(key(kind, self.model), value)
             else:
                 self.store.drop(key(kind, self.model))
+        if self.silences.heard >= 0:
+            self.store.put(key("silences", self.model), self.silences.to_bytes())
         self.store.put_json(
             key("model", self.model),
             {
@@ -323,4 +339,6 @@ class ModelJudge:
             self.ledger.restore(found["ledger"], records)
         for record in records.get("quality", []):
             self.quality = QualityWatch.from_bytes(record.value)
+        for record in records.get("silences", []):
+            self.silences = Silencing.from_bytes(record.value)
         self.waiting.restore(records.get("pending", []))

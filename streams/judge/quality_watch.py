@@ -72,6 +72,10 @@ class QualityWatch:
         self.broken = tuple((b.rule, b.feature) for b in found)
         return found, told
 
+    def pass_over(self, totals: Mapping[str, int]) -> None:
+        """A window is not judged: what it has counted is not the next one's."""
+        self.counted = {name: totals.get(name, 0) for name in COUNTED}
+
     def _facts(self, specification: MonitorSpecification, layout: Layout, window: Judged) -> Facts:
         gained = {name: max(0, window.totals.get(name, 0) - self.counted.get(name, 0)) for name in COUNTED}
         first = not self.counted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from driftloop.schemas.bins import loss_floor
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.reference import Baselines
 from driftloop.schemas.season import SeasonBaseline
+from driftloop.schemas.silences import Order
 from driftloop.schemas.specification import MonitorSpecification
 
 _DAY_SECONDS = 86_400.0
@@ -48,6 +49,8 @@ class Lookup(Protocol):
 
     def reference(self, model: str, spec: str) -> Reference | None: ...
 
+    def orders(self, model: str) -> Sequence[Order]: ...
+
 
 class CatalogueLookup:
     """The catalogue's answers. ``refresh`` reads on in it: once a batch at most, when something is missing."""
@@ -80,6 +83,10 @@ class CatalogueLookup:
         if name not in self._known:
             self._known[name] = Reference(name, baselines.features, loss_baseline(baselines), baselines.season)
         return self._known[name]
+
+    def orders(self, model: str) -> Sequence[Order]:
+        """All of silences that are on the topic; nobody asks the cluster for more (transport/run.py reads on)."""
+        return self._catalogue.orders(model)
 
     def _read_on(self) -> bool:
         if self._fresh:

@@ -13,4 +13,5 @@ SERVICE = Service(
     writes=("windows", "drift", "dead-letter"),
     make_fold=make_fold,
     layout=LAYOUT,
+    hears=("commands",),
 )

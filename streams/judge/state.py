@@ -4,7 +4,7 @@
     pane     [.. key]   a pane that counts                          pending [.. key]     a pane that is not due yet
     window   [.. key]   {"revision"}                                model  [model]       everything else of a model
     loss     [model]    the loss test                               features [model]     the feature test
-    quality  [model]    data quality: history and incident
+    quality  [model]    data quality: history and incident      silences [model]    what people have silenced
 
 A key is a canonical JSON list, its first entry the kind. Whatever a record does not say (sums, which closings are
 past, what has matured) follows from the others, so that nothing can contradict itself.
@@ -23,7 +23,7 @@ from driftloop.schemas.events import Pane
 LAYOUT = 1
 """Raised when records change their meaning; the transport refuses a state of another layout."""
 PARTITION_KINDS = ("frontier", "sight")
-KINDS = (*PARTITION_KINDS, "features", "loss", "model", "pane", "pending", "quality", "window")
+KINDS = (*PARTITION_KINDS, "features", "loss", "model", "pane", "pending", "quality", "silences", "window")
 
 
 class Group(NamedTuple):

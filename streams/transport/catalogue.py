@@ -20,12 +20,13 @@ QUIET_SECONDS = 0.1
 class KafkaCatalogue:
     """``catalogue`` is complete as of the last ``refresh``. For one thread.
 
-    ``registry_seconds_most``: how long its layouts wait, blocking, for a schema registry that is away.
+    ``registry_seconds_most``: how long its layouts wait, blocking, for a schema registry that is away. ``hears``:
+    topics (of one partition) besides those of schemas/catalogue.py.
     """
 
-    def __init__(self, settings: Settings, registry_seconds_most: float = 0.0) -> None:
+    def __init__(self, settings: Settings, registry_seconds_most: float = 0.0, hears: tuple[str, ...] = ()) -> None:
         self.catalogue = Catalogue(schemas_by_id(settings, registry_seconds_most))
-        self._short = {settings.topic(short): short for short in TOPICS}
+        self._short = {settings.topic(short): short for short in (*TOPICS, *hears)}
         self._next = dict.fromkeys(self._short, 0)
         self._faults_said = 0
         self._quiet_until = -math.inf

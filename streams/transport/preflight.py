@@ -74,7 +74,7 @@ def check_topics(service: Service, settings: Settings, cluster: Cluster) -> int:
     sources = [settings.topic(short) for short in service.sources]
     state = settings.topic(service.state)
     writes = [settings.topic(short) for short in service.writes]
-    catalogue = [settings.topic(short) for short in CATALOGUE_TOPICS]
+    catalogue = [settings.topic(short) for short in (*CATALOGUE_TOPICS, *service.hears)]
     described = cluster.describe(dict.fromkeys([*sources, state, *writes, *catalogue]))
     found = _existing(described)
     for topic in [*sources, *catalogue]:

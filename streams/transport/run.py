@@ -39,7 +39,7 @@ def run(service: Service, settings: Settings) -> int:
         check_versions()
         cluster = Cluster(settings)
         partitions = check_topics(service, settings, cluster)
-        catalogue = KafkaCatalogue(settings)
+        catalogue = KafkaCatalogue(settings, hears=service.hears)
         catalogue.refresh()
     except DriftloopError as error:
         log.error("%s", error)

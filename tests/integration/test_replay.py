@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from driftloop.schemas.events import IncidentChanged
+from driftloop.schemas.events import IncidentChanged, SilenceChanged
 from driftloop.schemas.settings import Settings
 
 from .loop import MODEL, SPECIFICATION, Loop, final_windows, prepare, publish, running, steps_of
@@ -29,6 +29,23 @@ def replay(loop: Loop, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def publish_with_a_silence(loop: Loop) -> SilenceChanged:
+    """The live days, one after another; from the third on a person wants no call for seven days."""
+    steps, start, day = steps_of(WORLD)[1], WORLD.live_from, 3
+    publish(loop.settings, [s for s in steps if s[0] < start + day * DAY])
+    loop.command("silence", MODEL, "--author", "ada", "--reason", "tests", "--kind", "performance", "--for", "7d")
+    assert "ada: tests (the judge has not taken it yet)" in loop.command("silence", MODEL, "--list")
+    counted: list[SilenceChanged] = []
+    while not counted:
+        day += 1
+        publish(loop.settings, [s for s in steps if start + (day - 1) * DAY <= s[0] < start + day * DAY])
+        told = start + (day - 2) * DAY
+        loop.wait("a window", lambda told=told: [w for w in loop.read("windows") if w.window_start == told])
+        counted = [e for e in loop.read("drift") if isinstance(e, SilenceChanged)]
+    publish(loop.settings, [s for s in steps if s[0] >= start + day * DAY], END)
+    return counted[0]
+
+
 @pytest.mark.kafka
 def test_the_live_specification_replays_to_the_same_bytes_and_another_one_tells_what_it_would_do(
     settings: Settings, tmp_path: Path
@@ -36,7 +53,7 @@ def test_the_live_specification_replays_to_the_same_bytes_and_another_one_tells_
     with running(settings, tmp_path) as loop:
         prepare(loop, WORLD)
         loop.start("observer", "judge")
-        publish(settings, steps_of(WORLD)[1], END)
+        counted = publish_with_a_silence(loop)
         last_day = WORLD.end - DAY
         loop.wait(
             "the last day's final window",
@@ -44,7 +61,11 @@ def test_the_live_specification_replays_to_the_same_bytes_and_another_one_tells_
         )
         assert loop.stop() == {"observer": 0, "judge": 0}
         live = final_windows(loop.read("windows"))
-        incidents = [e for e in loop.read("drift") if isinstance(e, IncidentChanged) and e.change == "opened"]
+        changes = [e for e in loop.read("drift") if isinstance(e, IncidentChanged)]
+        incidents = [c for c in changes if c.change == "opened"]
+        assert {bool(c.silenced) for c in changes} == {True, False}
+        for change in changes[:-1]:
+            assert bool(change.silenced) == (change.as_of < counted.ends_at), "silenced as long as it lasts"
 
         same = replay(loop, MODEL, "--json")
         assert same.returncode == 0, same.stdout + same.stderr

@@ -15,6 +15,7 @@ from driftloop.schemas import bins
 from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.events import Bins, Pane, Progress
 from driftloop.schemas.reference import Baselines
+from driftloop.schemas.silences import Order
 from driftloop.schemas.specification import Feature, MonitorSpecification
 from driftloop.streams.fold import FoldContext, Output, SourceRecords
 from driftloop.streams.judge.fold import JudgeFold, make_fold
@@ -252,12 +253,16 @@ class Shelf:
         self.known = baselines
         self.by_hash = {s.spec: s for s in specifications or (SPEC,)}
         self.refreshes = 0
+        self.said: list[Order] = []
 
     def specification(self, _model: str, spec: str | None = None) -> MonitorSpecification | None:
         return self.by_hash.get(spec) if spec else next(iter(self.by_hash.values()))
 
     def baselines(self, _model: str) -> tuple[str, Baselines] | None:
         return None if self.known is None else (self.known.reference, self.known)
+
+    def orders(self, _model: str) -> list[Order]:
+        return self.said
 
     def refresh(self) -> None:
         self.refreshes += 1

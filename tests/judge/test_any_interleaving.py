@@ -44,9 +44,9 @@ def in_one_go(streams: list[list[bytes]]) -> Judge:
     return judge
 
 
-def with_crashes(rng: random.Random, log: list[bytes]) -> Judge:
+def with_crashes(rng: random.Random, log: list[bytes], judge: Judge | None = None) -> Judge:
     """Random batches; now and then a checkpoint, or a crash: then what came since the last checkpoint comes again."""
-    judge, at, committed = Judge(), 0, 0
+    judge, at, committed = judge or Judge(), 0, 0
     while at < len(log):
         size = rng.choice((1, 3, 40, 400))
         judge.absorb(log[at : at + size])

@@ -123,6 +123,17 @@ def test_every_guard_says_why(settings, heard, why) -> None:
     assert story.state.name == IDLE
 
 
+def test_nothing_is_learned_in_a_maintenance_window_whatever_asks_for_it() -> None:
+    story = first_model(Story(specification()))
+    reason = "maintenance until 2023-11-20T00:00:00.000Z (ada: core bank down)"
+    known = {"status": "UNKNOWN", "reason": reason}
+    assert story.hear(window(4, 2000, ["i1"], **known)) == ["declined"]
+    assert story.reason == f"incident i1 is open; the window is UNKNOWN: {reason}"
+    assert story.hear(window(5, 9000, **known)) == ["declined"], "nor for the volume of labels"
+    assert story.hear(command("retrain", 5.5)) == ["refused"]
+    assert story.hear(window(6, 9000, ["i1"])) == ["accepted", "started"]
+
+
 def test_unknown_for_want_of_a_reference_forbids_nothing() -> None:
     story = first_model(Story(specification()))
     thin = window(4, 2000, status="UNKNOWN", reason="30 predictions, fewer than 200", predictions=30)
