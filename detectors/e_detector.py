@@ -111,13 +111,16 @@ def start(settings: Settings) -> State:
 
 
 def step(settings: Settings, state: State, pane: Losses) -> tuple[State, Verdict]:
-    """Take one pane in. A pane without events is no step. ValueError: counts that are no counts.
+    """Take one pane in. A pane without events is no step. ValueError: counts that are no counts,
+    a time or a total that is no number.
 
     The state goes on after an alarm (R only grows); ``start`` is the restart.
     """
     counts = np.asarray(pane.counts, dtype=np.float64)
     if counts.shape != (len(settings.least),) or not (np.isfinite(counts).all() and (counts >= 0).all()):
         raise ValueError(f"counts of shape {counts.shape}: {len(settings.least)} counts of at least 0 are needed")
+    if not (math.isfinite(pane.total) and math.isfinite(pane.time)):
+        raise ValueError(f"a pane at {pane.time} with losses of {pane.total} in all: finite numbers are needed")
     if not counts.any():
         return state, verdict(settings, state)
     log_e = _log_factors(settings) @ counts

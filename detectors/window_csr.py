@@ -92,11 +92,16 @@ def start(settings: Settings) -> State:
 
 
 def step(settings: Settings, state: State, window: Scores) -> tuple[State, Verdict]:
-    """Rank one window among all so far, and bet on the rank. ValueError: not a score and a uniform a feature."""
+    """Rank one window among all so far, and bet on the rank. ValueError: not a score and a uniform a feature.
+
+    An infinite score is the furthest (or the nearest) there can be: it is ranked like any other.
+    """
     values = np.asarray(window.values, dtype=np.float64)
     uniforms = np.asarray(window.uniforms, dtype=np.float64)
     if values.shape != (settings.features,) or uniforms.shape != values.shape:
         raise ValueError(f"{values.shape} scores, {uniforms.shape} uniforms: {settings.features} of each are needed")
+    if not ((uniforms >= 0) & (uniforms <= 1)).all():
+        raise ValueError(f"uniforms {uniforms.tolist()}: numbers between 0 and 1 are needed")
     kept = (
         state.scores[-(settings.windows_most // 2) :] if len(state.scores) >= settings.windows_most else state.scores
     )

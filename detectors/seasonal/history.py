@@ -50,6 +50,10 @@ def history_of(settings: Settings, panes: Sequence[Pane]) -> History | Unknown:
     wrong = {len(pane.counts) for pane in panes} - {bins_of(settings.histograms)}
     if wrong:
         raise ValueError(f"panes have {wrong} counts, {bins_of(settings.histograms)} are needed")
+    if not all(np.isfinite(pane.start) and (np.asarray(pane.counts) >= 0).all() for pane in panes):
+        raise ValueError(
+            "a pane of the reference has no time, or counts that are none: numbers of at least 0 are needed"
+        )
     for hours in settings.periods_hours:
         clock = Clock(hours, settings.budget_seconds, settings.offset_seconds)
         found = _series(settings, clock, panes)

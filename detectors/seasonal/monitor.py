@@ -69,9 +69,9 @@ def start(monitor: Monitor) -> State:
 
 
 def step(monitor: Monitor, state: State, pane: Pane) -> tuple[State, Judgement]:
-    """Take the next pane. ValueError: counts of another layout."""
+    """Take the next pane. ValueError: counts of another layout, or that are none."""
     bins, counts = bins_of(monitor.watched.histograms), np.asarray(pane.counts)
-    if counts.shape != (bins,) or (counts < 0).any() or not np.isfinite(pane.start):
+    if counts.shape != (bins,) or not np.isfinite([pane.start, counts.sum()]).all() or (counts < 0).any():
         raise ValueError(f"a pane of shape {counts.shape} at {pane.start}: {bins} counts of at least 0 are needed")
     clock = monitor.plan.clock
     period = clock.period(pane.start)

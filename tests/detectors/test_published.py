@@ -16,6 +16,11 @@ import pytest
 from driftloop.detectors import DETECTORS
 from driftloop.detectors.classical import ddm
 from river import tree
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 DATA = Path(os.environ.get("DRIFTLOOP_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 ELEC2 = DATA / "elec2.csv.gz"
@@ -107,6 +112,24 @@ def test_the_stream_of_capymoas_documentation(name: str, settings: dict[str, Any
     """ADWIN, HDDMAverage, HDDMWeighted. (MOA's ADWIN keeps its newer half at an alarm and alarms once more, at 1055;
     MOA's DDM, EDDM and Page-Hinkley are other algorithms than river's, and so than ours.)"""
     assert found(name, capymoa(), **settings)[0] == expected
+
+
+def test_the_example_of_frouros_readme() -> None:
+    """Breast cancer, seed 31, DDM from 25 rows on: no drift and .9766 right; with half of the labels of the last
+    fifth turned, drift at 142, .9510 right until then, .8480 in all."""
+    rng = np.random.RandomState(31)
+    x, y = load_breast_cancer(return_X_y=True)
+    x, x_test, y, y_test = train_test_split(x, y, train_size=0.7, random_state=31)
+    said = make_pipeline(StandardScaler(), LogisticRegression()).fit(x, y).predict(x_test)
+    errors = (said != y_test).astype(float)
+    assert found("ddm", errors, warm_start=25)[0] == []
+    assert round(1 - errors.mean(), 4) == 0.9766
+    last = y_test[-int(len(y_test) * 0.2) :]
+    turned = rng.rand(len(last)) <= 0.5
+    last[turned] = 1 - last[turned]
+    errors = (said != y_test).astype(float)
+    assert found("ddm", errors, warm_start=25)[0] == [142]
+    assert (round(1 - errors[:143].mean(), 4), round(1 - errors.mean(), 4)) == (0.9510, 0.8480)
 
 
 @pytest.mark.skipif(not ELEC2.is_file(), reason=f"{ELEC2} is absent (DRIFTLOOP_DATA names the folder)")
