@@ -4,6 +4,8 @@
         ledger.py         panes that count, windows.py, sums.py (exact), totals.py, delays.py, forecasts.py
         champion.py       who serves
         performance.py    the loss test (detectors/e_detector.py) and incidents.py
+        counter_alarms.py what the observer's counters say (placement.py, overflow.py)
+        silencing.py      what people have silenced
         quality_watch.py  data quality (quality.py, quality_history.py), incidents of its own
         feature_watch.py  the feature test: conformal_watch.py over features.py (detectors/window_csr.py), or where
                           the monitor has a season season_watch.py over season.py (detectors/seasonal/)

@@ -19,9 +19,10 @@ from driftloop.detectors import e_detector
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import DriftDetected, IncidentChanged, Pane, SilenceChanged, TestState, WindowMeasured
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import feature_watch, incidents, placement, windows
+from driftloop.streams.judge import feature_watch, incidents, windows
 from driftloop.streams.judge.champion import Champion, next_champion
 from driftloop.streams.judge.conformal_watch import ConformalWatch
+from driftloop.streams.judge.counter_alarms import CounterAlarms
 from driftloop.streams.judge.editions import Edition, Editions
 from driftloop.streams.judge.feature_watch import FeatureWatch
 from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
@@ -70,9 +71,7 @@ class ModelJudge:
         self.silences = Silencing()
         self.alarms: tuple[DriftDetected, ...] = ()
         self.reference_name = ""
-        self.misplaced_told = False
-        self.counters_spec = ""
-        """Of the counters of this step, where some key was misplaced."""
+        self.counters = CounterAlarms()
 
     def wait(self, pane: Pane, raw: bytes, due: float) -> None:
         """Take a pane that will count at ``due``. Errors: BadRecord, and nothing has changed.
@@ -103,7 +102,9 @@ class ModelJudge:
 
     def _work_off(self, now: float, idle: tuple[int, ...]) -> Iterator[Told]:
         served = self._apply(now)
-        yield from self._misplaced(now)
+        if self.counters.spec:
+            counted = self.editions[self.counters.spec].specification
+            yield from self.counters.alarms(counted, self.ledger.totals.told(), now)
         yield from self._crown(served, now)
         if self.champion is not None:
             specification = self.editions[self.champion.spec].specification
@@ -121,22 +122,10 @@ class ModelJudge:
             pane = waiting.pane
             if pane.kind == COUNTERS:
                 self.ledger.totals.count(pane.partition, pane.counts)
-                if "misplaced_predictions" in pane.counts or "misplaced_truths" in pane.counts:
-                    self.counters_spec = pane.spec
+                self.counters.saw(pane)
             elif self.ledger.apply(pane, waiting.raw, now) and pane.kind == FEATURES and pane.role == CHAMPION:
                 served.setdefault(pane.pane_start, set()).add((pane.version, pane.spec))
         return served
-
-    def _misplaced(self, now: float) -> Iterator[Told]:
-        """Writers that disagree about partitions are told once."""
-        if self.misplaced_told or not self.counters_spec:
-            return
-        seconds = self.editions[self.counters_spec].specification.pane_seconds
-        totals = self.ledger.totals.told()
-        if (found := placement.alarm(totals, self.model, self.counters_spec, now, seconds)) is not None:
-            self.misplaced_told = True
-            yield found
-        self.counters_spec = ""
 
     def _crown(self, served: Mapping[float, set[tuple[str, str]]], now: float) -> Iterator[Told]:
         for start in sorted(served):
@@ -319,8 +308,8 @@ class ModelJudge:
                 "features": self.features.to_json(),
                 "alarms": [asdict(alarm) for alarm in self.alarms],
                 "reference": self.reference_name,
-                "misplaced_told": self.misplaced_told,
-            },
+            }
+            | self.counters.to_json(),
         )
 
     def restore(self, records: Records) -> None:
@@ -335,7 +324,7 @@ class ModelJudge:
             self.features = feature_watch.restored(found["features"], tests["features"])
             self.alarms = tuple(DriftDetected(**alarm) for alarm in found["alarms"])
             self.reference_name = found["reference"]
-            self.misplaced_told = found.get("misplaced_told", False)
+            self.counters = CounterAlarms.from_json(found)
             self.ledger.restore(found["ledger"], records)
         for record in records.get("quality", []):
             self.quality = QualityWatch.from_bytes(record.value)
