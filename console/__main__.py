@@ -14,20 +14,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from driftloop.console.arguments import SOMETHING_WRONG, connect, utc
 from driftloop.console.broker.commands import app as broker_app
 from driftloop.console.dlq import app as dlq_app
-from driftloop.console.progress import Bar, say
+from driftloop.console.progress import say
+from driftloop.console.reference_command import app as reference_app
+from driftloop.console.replay.command import replay
 from driftloop.console.silence_command import silence
 from driftloop.schemas.errors import BadRecord, ConfigError, DriftloopError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from driftloop.console.reference import Asked, RowFile
     from driftloop.schemas.settings import Settings
 
 EXIT_CODES: dict[type[DriftloopError], int] = {ConfigError: 2, BadRecord: 65, Unavailable: 75}
-SOMETHING_WRONG = 1
 
 app = typer.Typer(
     name="driftloop",
@@ -39,7 +40,6 @@ app = typer.Typer(
 )
 topics_app = typer.Typer(help="Our topics, as schemas/topics.py lists them.", no_args_is_help=True)
 monitor_app = typer.Typer(help="What is watched of a model.", no_args_is_help=True)
-reference_app = typer.Typer(help="What a model is compared with.", no_args_is_help=True)
 
 
 def _tell_version(wanted: bool) -> None:
@@ -86,7 +86,7 @@ def topics_apply(
     """Create the topics that are missing and name what differs from the table. Exit code 2: something differs."""
     from driftloop.console.topics_report import apply_and_report
 
-    apply_and_report(_connect(), fix, wait, print)
+    apply_and_report(connect(), fix, wait, print)
 
 
 @topics_app.command("show")
@@ -94,7 +94,7 @@ def topics_show() -> None:
     """The table of topics and how the cluster has them."""
     from driftloop.console.topics_report import show
 
-    for line in show(_connect()):
+    for line in show(connect()):
         print(line)
 
 
@@ -103,46 +103,11 @@ def monitor_apply(file: Annotated[Path, typer.Argument(help="A monitor file (TOM
     """Compile and check a monitor file, and make it the live specification of its model."""
     from driftloop.console.monitor import apply_monitor
 
-    found, changed = apply_monitor(_connect(), file)
+    found, changed = apply_monitor(connect(), file)
     what = "is live now" if changed else "was live already, nothing is written"
     print(f"{found.model}: specification {found.spec} {what}")
     if not found.has_bins:
         print(f"bins are not known yet: `driftloop reference build {found.model}` finds them in its predictions")
-
-
-@reference_app.command("build")
-def reference_build(
-    model: Annotated[str, typer.Argument(help="Model id.")],
-    from_: Annotated[datetime | None, typer.Option("--from", help="First event time (UTC).")] = None,
-    to: Annotated[datetime | None, typer.Option("--to", help="End of event time, not included (UTC).")] = None,
-    role: Annotated[str | None, typer.Option(help="Only predictions of this role, for example history.")] = None,
-    first: Annotated[int | None, typer.Option(min=1, help="Only the first N predictions in event time.")] = None,
-    offsets: Annotated[
-        str | None, typer.Option(help="Only predictions in these offsets: 0:100-5000,1:0-4000 (ends included).")
-    ] = None,
-    file: Annotated[Path | None, typer.Option(help="Rows of this .csv, .parquet or .avro, not the topic's.")] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(help="FEATURE=COLUMN of the file, where it is not named as the feature.")
-    ] = None,
-    score: Annotated[str | None, typer.Option(help="Column of the score (default score; P for P_<class>).")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of the truth (default label).")] = None,
-    predicted: Annotated[str | None, typer.Option(help="Column of the decision (default predicted).")] = None,
-    event_time: Annotated[str | None, typer.Option(help="Column of the event time (default event_time).")] = None,
-    at: Annotated[datetime | None, typer.Option(help="Event time of all rows (UTC), if the file has none.")] = None,
-    season_unknown: Annotated[
-        bool, typer.Option("--season-unknown", help="Publish although the rows are too few to learn the season.")
-    ] = False,
-) -> None:
-    """Find bins and baselines in the predictions on the topic, with the truths known for them, and publish both.
-
-    Or in the rows of a file: one column a feature, and event_time, score, predicted, label (docs/reference.md).
-    """
-    from driftloop.console.reference import Asked, Selection, build, offset_ranges, parse_columns
-
-    selection = Selection(_utc(from_), _utc(to), role, first, offset_ranges(offsets) if offsets else ())
-    asked = Asked(event_time, score, predicted, label, parse_columns(column or []))
-    for line in build(_connect(), model, selection, _row_file(file, asked, _utc(at)), season_unknown):
-        print(line)
 
 
 @app.command()
@@ -158,7 +123,7 @@ def cat(
 
     try:
         for line in lines(
-            _connect(), topic, from_beginning=from_beginning, follow=follow, limit=limit, headers=headers
+            connect(), topic, from_beginning=from_beginning, follow=follow, limit=limit, headers=headers
         ):
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
@@ -179,7 +144,7 @@ def retrain(
     """Order a training run; the retrainer records the order and what became of it in the decisions topic."""
     from driftloop.console.retrain import order_retrain
 
-    order_retrain(_connect(), model, author, reason, _utc(as_of), force)
+    order_retrain(connect(), model, author, reason, utc(as_of), force)
     print(f"ordered; watch `driftloop cat decisions --follow` for what becomes of it ({model})")
 
 
@@ -206,7 +171,7 @@ def retrainer() -> None:
     """Run the retrainer here: decides, trains, proves, publishes."""
     from driftloop.retrainer.service import main as run
 
-    raise typer.Exit(run(_connect()))
+    raise typer.Exit(run(connect()))
 
 
 @app.command()
@@ -222,7 +187,7 @@ def status(
     from driftloop.console import status_report
     from driftloop.console.status_reading import read_status
 
-    found = read_status(_connect())
+    found = read_status(connect())
     for line in [status_report.as_json(found)] if as_json else status_report.lines(found):
         print(line)
     if any(problem for one in found for problem in one.problems()):
@@ -242,7 +207,7 @@ def doctor(
     from driftloop.console.doctor import WRONG, examine
     from driftloop.console.doctor_reading import read_facts
 
-    found = examine(read_facts(_connect()))
+    found = examine(read_facts(connect()))
     if as_json:
         print(json.dumps([one._asdict() for one in found], indent=2))
     else:
@@ -271,37 +236,11 @@ def rewind(
     def confirmed() -> bool:
         return yes or typer.confirm("go on?")
 
-    if not set_back(_connect(), service, to, force, print, confirmed):
+    if not set_back(connect(), service, to, force, print, confirmed):
         print("nothing was done")
 
 
-@app.command()
-def replay(
-    model: Annotated[str, typer.Argument(help="Model id.")],
-    spec: Annotated[Path | None, typer.Option(help="A monitor file to try (default: what is live).")] = None,
-    from_: Annotated[datetime | None, typer.Option("--from", help="Windows that begin here or later (UTC).")] = None,
-    to: Annotated[datetime | None, typer.Option("--to", help="Windows that begin before (UTC).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON object.")] = False,
-) -> None:
-    """What observer, judge and policy would tell of the topics' history; nothing is written.
-
-    With the live specification it is compared, to the byte, with what was told live: "identical" and the hash, or
-    the first difference. Exit code 1: there is one.
-    """
-    import json
-    import math
-
-    from driftloop.console.replay import report
-    from driftloop.console.replay.run import replay as fold_again
-
-    first, end = _utc(from_), _utc(to)
-    span = (-math.inf if first is None else first, math.inf if end is None else end)
-    with Bar() as bar:
-        found = fold_again(_connect(), model, spec, span, bar.show)
-    for line in [json.dumps(report.as_json(found), indent=2)] if as_json else report.lines(found):
-        print(line)
-    if found.verdict is not None and found.verdict.difference:
-        raise typer.Exit(SOMETHING_WRONG)
+app.command()(replay)
 
 
 @app.command()
@@ -336,40 +275,16 @@ def _work(service: str, run: Callable[[Settings], int], workers: int | None, whi
     from driftloop.console.workers import run_workers, stop_with_stdin
 
     if workers:
-        raise typer.Exit(run_workers(_connect(), service, workers, say))
+        raise typer.Exit(run_workers(connect(), service, workers, say))
     if while_stdin:
         stop_with_stdin()
-    raise typer.Exit(run(_connect()))
+    raise typer.Exit(run(connect()))
 
 
 def _environment() -> Settings:
     from driftloop.schemas.settings import Settings
 
     return Settings.from_environment(os.environ)
-
-
-def _connect() -> Settings:
-    from driftloop.console.connection import connect
-
-    return connect()
-
-
-def _row_file(file: Path | None, asked: Asked, at: float | None) -> RowFile | None:
-    """ConfigError: options of a file, and no file."""
-    from driftloop.console.reference import Asked, RowFile
-
-    if file is None and (asked != Asked() or at is not None):
-        raise ConfigError(
-            "--column, --score, --label, --predicted, --event-time and --at are of a file", "--file FILE"
-        )
-    return None if file is None else RowFile(file, asked, at)
-
-
-def _utc(moment: datetime | None) -> float | None:
-    """Seconds since the epoch of a time given on the command line, which has no zone and means UTC."""
-    from datetime import UTC
-
-    return None if moment is None else moment.replace(tzinfo=UTC).timestamp()
 
 
 def main() -> None:

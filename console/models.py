@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from driftloop.console.reading import read_messages
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.errors import ConfigError
@@ -10,11 +13,12 @@ from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.transport.registry import schemas_by_id
 
 
-def read_catalogue(settings: Settings) -> Catalogue:
-    """Specifications, schemas and references as of now."""
+def read_catalogue(settings: Settings, also: Callable[[str, Any], None] = lambda _short, _message: None) -> Catalogue:
+    """Specifications, schemas and references as of now; ``also`` is given every message."""
     catalogue = Catalogue(schemas_by_id(settings))
     for short in ("monitors", "schemas", "references"):
         for message in read_messages(settings, settings.topic(short)):
+            also(short, message)
             catalogue.absorb(short, message.offset(), message.key(), message.value())
     return catalogue
 

@@ -33,7 +33,7 @@ class AppliedMonitor(NamedTuple):
 
 def apply_monitor(settings: Settings, file: Path) -> AppliedMonitor:
     """Compile, check and publish. ConfigError: the file is not there, or what is wrong in it, by line."""
-    written = _written(file)
+    written = read_monitor(file)
     catalogue = read_catalogue(settings)
     live = catalogue.specification(written.model)
     specification = _beside(written, live, file)
@@ -46,7 +46,7 @@ def apply_monitor(settings: Settings, file: Path) -> AppliedMonitor:
 
 def compiled(file: Path, live: MonitorSpecification) -> MonitorSpecification:
     """What applying the file would make live. ConfigError as ``apply_monitor``."""
-    written = _written(file)
+    written = read_monitor(file)
     return _beside(written, live, file) if written.model == live.model else written
 
 
@@ -56,16 +56,22 @@ def check_season(specification: MonitorSpecification, known: tuple[str, Baseline
         return
     days = (known[1].to_time - known[1].from_time) / DAY_SECONDS
     if days < SEASON_DAYS_LEAST - 1:  # first to last event, not midnight to midnight
-        model, line = specification.model, line_of(file.read_text(encoding="utf-8"), ("season",))
+        model = specification.model
         raise ConfigError(
-            f"{file}:{line}: season compares week with week, and the reference of {model} covers {days:.1f} days, "
-            f"not {SEASON_DAYS_LEAST}",
+            f"{place_of_season(file)}: season compares week with week, and the reference of {model} covers "
+            f"{days:.1f} days, not {SEASON_DAYS_LEAST}",
             f"build a longer one first, for example {BUILD} {model} --from 2026-01-01 --to 2026-02-01, apply this, "
             "and build it again",
         )
 
 
-def _written(file: Path) -> MonitorSpecification:
+def place_of_season(file: Path) -> str:
+    """File and line of the [season]."""
+    return f"{file}:{line_of(file.read_text(encoding='utf-8'), ('season',))}"
+
+
+def read_monitor(file: Path) -> MonitorSpecification:
+    """What a monitor file says, by itself. ConfigError: it is not there, or what is wrong in it, by line."""
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

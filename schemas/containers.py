@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from driftloop.schemas.errors import ConfigError
 from fastavro import reader
+from fastavro.write import Writer
 
 _BROKEN = (
     ValueError,
@@ -47,6 +48,27 @@ def read_container(file: Path) -> Iterator[Container]:
         except _BROKEN as error:
             raise _broken(file, "its header", error) from None
         yield Container(found.writer_schema, found.metadata, _records(file, found))
+
+
+@contextmanager
+def write_container(
+    file: Path, schema: Mapping[str, Any], metadata: Mapping[str, str]
+) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """A function that writes one record. The file stands under its name only when all of it is written.
+
+    Errors: ConfigError where it cannot be written.
+    """
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    try:
+        with unfinished.open("wb") as opened:
+            out = Writer(opened, dict(schema), codec="deflate", metadata=dict(metadata))
+            yield out.write
+            out.flush()
+        unfinished.replace(file)
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {error}", "name a file in a folder with room") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _records(file: Path, found: Any) -> Iterator[dict[str, Any]]:

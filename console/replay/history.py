@@ -40,7 +40,8 @@ class _Span(NamedTuple):
 
 
 class History:
-    """Use it with ``with``. ``records``: offsets in all; markers and holes leave fewer records.
+    """Use it with ``with``. ``records``: offsets in all; markers and holes leave fewer records. ``ends``: the offset
+    behind the last, by topic and partition.
 
     Errors: ConfigError where a topic is missing; Unavailable where the cluster does not answer.
     """
@@ -57,6 +58,7 @@ class History:
             self._consumer.close()
             raise
         self.records = sum(span.end - span.first for span in self._spans.values())
+        self.ends = {tp: span.end for tp, span in self._spans.items()}
         self._waiting: dict[tuple[str, int], list[Any]] = {tp: [] for tp in self._spans}
         self._open = {tp for tp, span in self._spans.items() if span.end > span.first}
         self._paused: set[tuple[str, int]] = set()

@@ -18,7 +18,8 @@ DAY_SECONDS = 86_400.0
 
 
 class Replayed(NamedTuple):
-    """``is_live``: with the live specification; only then there is a ``verdict``, where something was told live."""
+    """``is_live``: with the live specification and reference; only then there is a ``verdict``. ``live``: what was
+    told live under the live specification, in the same span."""
 
     specification: MonitorSpecification
     is_live: bool
@@ -28,6 +29,7 @@ class Replayed(NamedTuple):
     told: tuple[Told, ...]
     trainings: tuple[DecisionRecorded, ...]
     verdict: Verdict | None
+    live: tuple[Told, ...] = ()
 
 
 class Sensitivity(NamedTuple):

@@ -1,4 +1,4 @@
-"""`driftloop replay MODEL`: read the topics' history, fold it, compare. Nothing is written to any topic."""
+"""`driftloop replay MODEL`: read a past, fold it, compare. Nothing is written to any topic."""
 
 from __future__ import annotations
 
@@ -7,51 +7,46 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from driftloop.console.models import find_specification, read_catalogue
-from driftloop.console.monitor import compiled
-from driftloop.console.reading import partitions_of, read_messages
-from driftloop.console.replay.history import History
 from driftloop.console.replay.orders import counted
+from driftloop.console.replay.past import Past
 from driftloop.console.replay.pipeline import Pipeline, Told
 from driftloop.console.replay.report import Replayed
 from driftloop.console.replay.trainings import trainings
+from driftloop.console.replay.trial import on_trial
 from driftloop.console.replay.verdict import compare
-from driftloop.console.silence import changes, orders
-from driftloop.schemas.catalogue import Catalogue
-from driftloop.schemas.codec import decode, encode
-from driftloop.schemas.errors import ConfigError
-from driftloop.schemas.events import DriftDetected, IncidentChanged, MonitorApplied, SilenceChanged, WindowMeasured
-from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.observer.fold import SOURCES
+from driftloop.schemas.codec import decode
+from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.events import DriftDetected, IncidentChanged, SilenceChanged, WindowMeasured
 
-LATEST = 1 << 62
-"""Offset of a specification that was never published: later than all that were."""
-TOLD = WindowMeasured | DriftDetected | IncidentChanged | SilenceChanged
 Span = tuple[float, float]
 """Event times, from (included) to (not included)."""
 ALWAYS: Span = (-math.inf, math.inf)
 
 
 def replay(
-    settings: Settings, model: str, file: Path | None, span: Span, done: Callable[[int, int], None]
+    past: Past,
+    model: str,
+    file: Path | None,
+    reference: Path | None,
+    span: Span,
+    done: Callable[[int, int], None],
 ) -> Replayed:
-    """Replay all of both topics; tell of the windows that begin in ``span``. ``done(records, of)`` now and then.
+    """Replay all of a past; tell of the windows that begin in ``span``. ``done(records, of)`` now and then.
 
-    ConfigError: no monitor; a file of another model, or with features whose bins nobody has found.
+    ConfigError: as ``on_trial``.
     """
-    catalogue = read_catalogue(settings)
-    live = find_specification(catalogue, model)
-    specification = candidate(catalogue, live, file) if file else live
-    is_live = specification.spec == live.spec
-    catalogue.retime(model, counted(orders(settings, catalogue, model), changes(settings, model)))
+    live = past.catalogue.specification(model)
+    specification = on_trial(past.catalogue, model, file, reference)
+    is_live = live is not None and specification.spec == live.spec and reference is None
+    live_told = told_live(past)
+    changes = [one.event for one in live_told if isinstance(one.event, SilenceChanged)]
+    past.catalogue.retime(model, counted(past.catalogue.orders(model), changes))
     started = time.monotonic()
-    with History(settings, [settings.topic(short) for short in SOURCES]) as history:
-        pipeline = Pipeline(model, partitions_of(settings, settings.topic("predictions")), catalogue, settings.topic)
-        read = fold(history, pipeline, done)
+    pipeline = Pipeline(model, past.partitions, past.catalogue, past.topic)
+    read = fold(past, pipeline, done)
     seconds = time.monotonic() - started
     told = within(span, pipeline.told)
-    verdict = compare(within(span, told_live(settings, live)), told) if is_live else None
+    told_then = within(span, [one for one in live_told if live is not None and one.event.spec == live.spec])
     return Replayed(
         specification,
         is_live,
@@ -60,46 +55,32 @@ def replay(
         pipeline.dead_letters,
         tuple(told),
         tuple(trainings(told, specification)),
-        verdict,
+        compare(told_then, told) if is_live else None,
+        tuple(told_then),
     )
 
 
-def fold(history: History, pipeline: Pipeline, done: Callable[[int, int], None]) -> int:
+def fold(past: Past, pipeline: Pipeline, done: Callable[[int, int], None]) -> int:
     """Everything through the pipeline; how many records it was."""
     read = 0
-    for records in history.read(lambda topic, partition: pipeline.ahead(partition) == topic):
+    for records in past.read(lambda topic, partition: pipeline.ahead(partition) == topic):
         pipeline.absorb(records)
         read += len(records)
-        done(read, history.records)
+        done(read, past.records)
     pipeline.end()
     return read
 
 
-def candidate(catalogue: Catalogue, live: MonitorSpecification, file: Path) -> MonitorSpecification:
-    """The file's specification, live in ``catalogue`` from here on; bins that are known stay."""
-    found = compiled(file, live)
-    if found.model != live.model:
-        raise ConfigError(f"{file} is about {found.model}, not {live.model}", f"name the model: replay {found.model}")
-    if not found.has_bins:
-        unknown = ", ".join(f.name for f in found.features if not f.bins)
-        raise ConfigError(
-            f"{file}: nobody has found the bins of {unknown} yet",
-            "give edges or categories in the file; or apply it under another prefix and build its reference there",
-        )
-    event = MonitorApplied(found.model, found.spec, found.to_json())
-    catalogue.absorb("monitors", LATEST, found.model.encode(), encode(event))
-    return found
-
-
-def told_live(settings: Settings, live: MonitorSpecification) -> list[Told]:
-    """What the judge has told of the model under this specification."""
-    key, found = live.model.encode(), []
-    for short in ("windows", "drift"):
-        for message in read_messages(settings, settings.topic(short)):
-            if message.key() == key and (value := message.value()) is not None:
-                event = decode(value)
-                if isinstance(event, TOLD) and event.spec == live.spec:
-                    found.append(Told(event, value))
+def told_live(past: Past) -> list[Told]:
+    """What the judge has told of the model, under whatever specification."""
+    found = []
+    for value in past.told:
+        try:
+            event = decode(value)
+        except BadRecord:
+            continue  # somebody else's
+        if isinstance(event, WindowMeasured | DriftDetected | IncidentChanged | SilenceChanged):
+            found.append(Told(event, value))
     return found
 
 

@@ -18,10 +18,12 @@ WORLD = make_world(seed=9, days=22)
 END = WORLD.end + 2.5 * DAY
 
 
-def replay(loop: Loop, *arguments: str) -> subprocess.CompletedProcess[str]:
+def replay(
+    loop: Loop, *arguments: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "driftloop.console", "replay", *arguments],
-        env=loop.environment,
+        env=environment or loop.environment,
         capture_output=True,
         text=True,
         timeout=120,
@@ -67,7 +69,8 @@ def test_the_live_specification_replays_to_the_same_bytes_and_another_one_tells_
         for change in changes[:-1]:
             assert bool(change.silenced) == (change.as_of < counted.ends_at), "silenced as long as it lasts"
 
-        same = replay(loop, MODEL, "--json")
+        past = tmp_path / "past.avro"
+        same = replay(loop, MODEL, "--json", "--save", str(past))
         assert same.returncode == 0, same.stdout + same.stderr
         told = json.loads(same.stdout)
         assert told["verdict"]["difference"] == ""
@@ -76,6 +79,10 @@ def test_the_live_specification_replays_to_the_same_bytes_and_another_one_tells_
         assert [i["as_of"] for i in told["incidents"]] == [i.as_of for i in incidents]
         assert len(incidents) == 1
         assert any(t["trigger"] == "incident" for t in told["trainings"])
+        nowhere = loop.environment | {"DRIFTLOOP_BOOTSTRAP_SERVERS": "localhost:1"}
+        again = replay(loop, MODEL, "--json", "--records", str(past), environment=nowhere)
+        assert again.returncode == 0, again.stdout + again.stderr
+        assert json.loads(again.stdout) | {"records_per_second": 0} == told | {"records_per_second": 0}
         assert "identical" in replay(loop, MODEL).stdout
 
         candidate = tmp_path / "careful.toml"

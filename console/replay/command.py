@@ -1,0 +1,63 @@
+"""`driftloop replay`: its arguments. The work is in run.py, imported when it is called."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from driftloop.console.arguments import SOMETHING_WRONG, connect, utc
+from driftloop.console.progress import Bar
+from driftloop.schemas.errors import ConfigError
+
+if TYPE_CHECKING:
+    from driftloop.console.replay.past import TopicsPast
+    from driftloop.console.replay.saved import SavedPast
+
+
+def replay(
+    model: Annotated[str, typer.Argument(help="Model id.")],
+    spec: Annotated[Path | None, typer.Option(help="A monitor file to try (default: what is live).")] = None,
+    from_: Annotated[datetime | None, typer.Option("--from", help="Windows that begin here or later (UTC).")] = None,
+    to: Annotated[datetime | None, typer.Option("--to", help="Windows that begin before (UTC).")] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="Rows (.csv, .parquet, .avro) to compare with (default: the live reference).")
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="Write all that is read to this file, for --records.")] = None,
+    saved: Annotated[
+        Path | None, typer.Option("--records", help="Read such a file, not the topics: no broker is needed.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON object.")] = False,
+) -> None:
+    """What observer, judge and policy would tell of the topics' history; nothing is written to a topic.
+
+    With the live specification it is compared, to the byte, with what was told live: "identical" and the hash, or
+    the first difference. Exit code 1: there is one.
+    """
+    import json
+    import math
+
+    from driftloop.console.replay import report
+    from driftloop.console.replay.run import replay as fold_again
+
+    first, end = utc(from_), utc(to)
+    span = (-math.inf if first is None else first, math.inf if end is None else end)
+    with _past(model, saved, save) as past, Bar() as bar:
+        found = fold_again(past, model, spec, reference, span, bar.show)
+    for line in [json.dumps(report.as_json(found), indent=2)] if as_json else report.lines(found):
+        print(line)
+    if found.verdict is not None and found.verdict.difference:
+        raise typer.Exit(SOMETHING_WRONG)
+
+
+def _past(model: str, saved: Path | None, save: Path | None) -> TopicsPast | SavedPast:
+    """ConfigError: both files."""
+    from driftloop.console.replay.past import TopicsPast
+    from driftloop.console.replay.saved import SavedPast
+
+    if saved is None:
+        return TopicsPast(connect(), model, save)
+    if save is not None:
+        raise ConfigError("--save writes what topics hold, and --records reads none", "leave out one of them")
+    return SavedPast(saved, model)
