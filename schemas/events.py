@@ -120,7 +120,8 @@ class Pane:
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far the observer has come in one source partition. Written to every partition of the panes topic,
-    behind the panes of the same checkpoint. Watermarks are -inf until something was seen."""
+    behind the panes of the same checkpoint. Watermarks are -inf until something was seen, and hold for every model;
+    that of one model is the latest event time less its own disorder (``disorders``, or else the usual one)."""
 
     partition: int
     partitions: int
@@ -129,6 +130,10 @@ class Progress:
     predictions_offset: int
     truths_offset: int
     caught_up: bool
+    predictions_latest: float = 0.0
+    truths_latest: float = 0.0
+    usual_disorder: float = 0.0
+    disorders: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

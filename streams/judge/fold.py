@@ -73,8 +73,10 @@ class JudgeFold:
     def _take(self, value: bytes | None, timestamp_ms: int) -> None:
         event = decode(value)
         if isinstance(event, Progress):
-            self.frontier.absorb(event, timestamp_ms)
-            frontier = self.frontier
+            frontier, floors = self.frontier, dict(self.frontier.floors)
+            frontier.absorb(event, timestamp_ms, self.models)
+            if frontier.floors != floors:
+                self._put_frontier()
             clock = (*frontier.sights[event.partition].moved_ms, frontier.latest_ms, frontier.resumed_ms)
             self.store.put(key("sight", event.partition), _CLOCK.pack(*clock) + encode(event))
         elif isinstance(event, Pane):
@@ -90,20 +92,30 @@ class JudgeFold:
         return found
 
     def _advance(self) -> None:
-        """Work off every instant up to the frontier."""
+        """Work off every instant up to the frontier of its model."""
         reached, idle = self.frontier.reached(self._patience())
         if reached <= self.frontier.done:
             return
+        until = {name: reached - self.frontier.disorder_of(name) for name in self.models}
         instants = [(model.next_instant(), name) for name, model in self.models.items()]
+        instants = [(at, name) for at, name in instants if at <= until[name]]
         heapq.heapify(instants)
-        while instants and instants[0][0] <= reached:
+        while instants:
             now, name = instants[0]
             model = self.models[name]
             self._outputs.extend(output(self.context.topic, told) for told in model.step(now, idle))
             self._stepped.add(name)
-            heapq.heapreplace(instants, (model.next_instant(), name))
-        self.frontier.done = reached
-        self.store.put_json(key("frontier"), {"done": reached})
+            if (following := model.next_instant()) <= until[name]:
+                heapq.heapreplace(instants, (following, name))
+            else:
+                heapq.heappop(instants)
+        self.frontier.advance(reached)
+        self._put_frontier()
+
+    def _put_frontier(self) -> None:
+        frontier = self.frontier
+        done = None if frontier.done == -math.inf else frontier.done
+        self.store.put_json(key("frontier"), {"reached": done, "floors": frontier.floors})
 
     def _patience(self) -> float:
         """Of the models here, the one that waits longest for a silent partition decides for all of them."""
@@ -128,7 +140,12 @@ class JudgeFold:
     def _restore(self, records: Mapping[str, Records]) -> None:
         own = records.get("", {})
         for record in own.get("frontier", []):
-            self.frontier.done = json.loads(record.value)["done"]
+            told = json.loads(record.value)
+            if "done" in told:  # of the time before models had frontiers: the one of all of them
+                self.frontier.floors = dict.fromkeys(set(records) - {""}, told["done"])
+                continue
+            self.frontier.done = -math.inf if told["reached"] is None else told["reached"]
+            self.frontier.floors = told["floors"]
         for record in own.get("sight", []):
             progress = decode(record.value[_CLOCK.size :])
             assert isinstance(progress, Progress)

@@ -1,10 +1,12 @@
 """How far the judge may go: the frontier over the observer's source partitions.
 
-    watermark of a partition = least of its predictions' and its truths' watermark
-    frontier                 = least watermark of all partitions, never back; -inf until each has spoken
+    time of a partition = least of the latest event times of its predictions and its truths
+    frontier            = least time of all partitions, never back; -inf until each has spoken
+    frontier of a model = frontier - the model's disorder, never back
 
-All panes of a partition that are due at or before its watermark stand before the Progress that tells it. So at a
-frontier F everything due by F is here, whatever the interleaving, and the judge works off instants <= F in one order.
+All panes of a model in a partition that are due at or before its watermark (the partition's time - disorder) stand
+before the Progress that tells it. So at a frontier F of the model everything due by F is here, whatever the
+interleaving, and the judge works off its instants <= F in one order. A model with a long disorder waits alone.
 
 A quiet source would hold the frontier for ever. It is left out, and named, once it has been silent in event time
 (``idle_after_seconds`` behind the furthest source), was caught up when it last spoke, and the log itself shows that
@@ -18,6 +20,7 @@ frontier, as a correction.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from driftloop.schemas.events import Pane, Progress
@@ -34,39 +37,74 @@ class Sight:
     moved_ms: tuple[int, int]
 
     @property
-    def watermarks(self) -> tuple[float, float]:
-        return self.progress.predictions_watermark, self.progress.truths_watermark
+    def latest(self) -> tuple[float, float]:
+        """Greatest event times; where version 1 does not tell them, the watermarks, as if nobody had a disorder."""
+        p = self.progress
+        if not p.predictions_latest:
+            return p.predictions_watermark, p.truths_watermark
+        return p.predictions_latest, p.truths_latest
+
+    def disorder_of(self, model: str) -> float:
+        return self.progress.disorders.get(model, self.progress.usual_disorder)
+
+    def watermark_of(self, model: str) -> float:
+        return min(self.latest) - self.disorder_of(model)
 
 
 @dataclass(slots=True)
 class Frontier:
-    """``done``: every instant at or before it has been worked off. By Kafka's clock, ``latest_ms`` is the latest
-    Progress, ``resumed_ms`` the first behind the last pause in which no partition spoke."""
+    """``done``: the frontier up to which instants have been worked off. ``floors``: models whose disorder has grown
+    had come further than it says now. By Kafka's clock, ``latest_ms`` is the latest Progress, ``resumed_ms`` the
+    first behind the last pause in which no partition spoke."""
 
     sights: dict[int, Sight] = field(default_factory=dict)
     done: float = -math.inf
     latest_ms: int = 0
     resumed_ms: int = 0
+    floors: dict[str, float] = field(default_factory=dict)
+    _disorders: dict[str, float] = field(default_factory=dict)
 
-    def absorb(self, progress: Progress, timestamp_ms: int) -> None:
-        """A watermark never goes back: an observer that starts over repeats what it has told."""
+    def absorb(self, progress: Progress, timestamp_ms: int, models: Iterable[str] = ()) -> None:
+        """Time never goes back: an observer that starts over repeats what it has told. Nor does it for any of
+        ``models`` when it gets another disorder."""
         before = self.sights.get(progress.partition)
-        moved = (timestamp_ms, timestamp_ms)
+        now = Sight(progress, (timestamp_ms, timestamp_ms))
         if before is not None:
-            now = (progress.predictions_watermark, progress.truths_watermark)
-            moved = (
-                timestamp_ms if now[0] > before.watermarks[0] else before.moved_ms[0],
-                timestamp_ms if now[1] > before.watermarks[1] else before.moved_ms[1],
-            )
-        self.sights[progress.partition] = Sight(progress, moved)
+            pairs = zip(now.latest, before.latest, before.moved_ms, strict=True)
+            predictions, truths = (timestamp_ms if new > old else moved for new, old, moved in pairs)
+            now.moved_ms = predictions, truths
+        if before is None or _told_disorders(before) != _told_disorders(now):
+            done = {model: self.done_of(model) for model in models}
+            self.sights[progress.partition] = now
+            self._disorders.clear()
+            self.floors |= {model: was for model, was in done.items() if self.done_of(model) < was}
+        self.sights[progress.partition] = now
         if timestamp_ms > self.latest_ms + SILENT_MS:
             self.resumed_ms = timestamp_ms
         self.latest_ms = max(self.latest_ms, timestamp_ms)
 
+    def disorder_of(self, model: str) -> float:
+        """The longest that any partition still goes by."""
+        found = self._disorders.get(model)
+        if found is None:
+            found = max([sight.disorder_of(model) for sight in self.sights.values()], default=0.0)
+            self._disorders[model] = found
+        return found
+
+    def done_of(self, model: str) -> float:
+        """Every instant of the model at or before it has been worked off."""
+        return max(self.done - self.disorder_of(model), self.floors.get(model, -math.inf))
+
+    def advance(self, reached: float) -> None:
+        """Everything up to this frontier has been worked off."""
+        self.done = reached
+        for model in [m for m, floor in self.floors.items() if reached - self.disorder_of(m) >= floor]:
+            del self.floors[model]
+
     def due(self, pane: Pane) -> float:
         """The instant at which a pane that has just come counts: its own, or just behind what is past."""
         sight = self.sights.get(pane.partition)
-        past = max(self.done, min(sight.watermarks) if sight else -math.inf)
+        past = max(self.done_of(pane.model), sight.watermark_of(pane.model) if sight else -math.inf)
         return pane.emitted_at if pane.emitted_at > past else math.nextafter(past, math.inf)
 
     def reached(self, idle_after_seconds: float) -> tuple[float, tuple[int, ...]]:
@@ -74,7 +112,7 @@ class Frontier:
         partitions = max((s.progress.partitions for s in self.sights.values()), default=0)
         if not partitions or len(self.sights) < partitions:
             return self.done, ()
-        lead = max(max(s.watermarks) for s in self.sights.values())
+        lead = max(max(s.latest) for s in self.sights.values())
         least, idle = math.inf, []
         for partition in sorted(self.sights):
             kept = self._kept(self.sights[partition], lead - idle_after_seconds)
@@ -84,10 +122,14 @@ class Frontier:
         return max(self.done, least if least < math.inf else lead), tuple(idle)
 
     def _kept(self, sight: Sight, behind: float) -> list[float]:
-        """Watermarks of one partition that the frontier waits for."""
+        """Times of the sources of one partition that the frontier waits for."""
         silent = self.latest_ms - SILENT_MS
         return [
-            watermark
-            for watermark, moved in zip(sight.watermarks, sight.moved_ms, strict=True)
-            if not (sight.progress.caught_up and watermark < behind and max(moved, self.resumed_ms) < silent)
+            latest
+            for latest, moved in zip(sight.latest, sight.moved_ms, strict=True)
+            if not (sight.progress.caught_up and latest < behind and max(moved, self.resumed_ms) < silent)
         ]
+
+
+def _told_disorders(sight: Sight) -> tuple[float, Mapping[str, float]]:
+    return sight.progress.usual_disorder, sight.progress.disorders

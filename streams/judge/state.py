@@ -1,6 +1,6 @@
 """The judge's state as records of bytes: one kind of key each, written when it changes, deleted when it is over.
 
-    frontier            {"done"}                                    sight  [partition]   Kafka's clock, progress
+    frontier            {"reached", "floors"}                       sight  [partition]   Kafka's clock, progress
     pane     [.. key]   a pane that counts                          pending [.. key]     a pane that is not due yet
     window   [.. key]   {"revision"}                                model  [model]       everything else of a model
     loss     [model]    the loss test                               features [model]     the feature test

@@ -49,7 +49,8 @@ sequence of emissions of a pane, not only the last, is a function of the two log
 with ``emitted_at`` <= J have been written, whatever the batches were. The worker writes them as checkpoints come.
 
 ``Progress`` goes to every partition of the panes topic, behind the panes of its checkpoint, when anything was read.
-Watermarks of a partition are its greatest event time less the largest disorder of the models in the catalogue.
+The watermark of a model is the greatest event time in the partition, of whichever model, less its own disorder; those
+that are told beside it hold for all models of the catalogue, so they are less the longest disorder of all.
 Sums are made of rows rounded to a binary fraction (2^-32 nats; 2^-28 for squares; 2^-10 s; the tasks say theirs), so
 they are exact in any order.
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -269,17 +270,24 @@ class ObserverFold:
         return sum(map(len, stores)) > self.rows_most or sum(rows.live_bytes for rows in stores) > bytes_most
 
     def _progress(self) -> Progress:
-        """Watermarks that hold for every model: none may see one go back when it sends its first record here."""
-        specifications = self.context.catalogue.layouts.specifications.values()
-        disorder = max([s.disorder_seconds for s in specifications], default=0.0)
+        """Watermarks of each model that is monitored: none may see its own go back when it sends its first record
+        here, or the first under another specification."""
+        disorders = {name: s.disorder_seconds for name, s in self.context.catalogue.layouts.specifications.items()}
+        for name, model in self.models.items():
+            disorders[name] = max(model.clock.disorder_seconds, disorders.get(name, 0.0))
+        most = max(disorders.values(), default=0.0)
+        usual, *_ = Counter(sorted(disorders.values())).most_common(1)[0] if disorders else (0.0,)
         return Progress(
             self.partition,
             self.context.partitions,
-            self._greatest[PREDICTIONS] - disorder,
-            self._greatest[TRUTHS] - disorder,
+            self._greatest[PREDICTIONS] - most,
+            self._greatest[TRUTHS] - most,
             self._offsets[PREDICTIONS],
             self._offsets[TRUTHS],
             self._lags == [0, 0] and not len(self._unread),
+            *self._greatest,
+            usual,
+            {name: disorder for name, disorder in sorted(disorders.items()) if disorder != usual},
         )
 
     def _restore_clock(self, value: bytes) -> None:

@@ -136,3 +136,45 @@ def test_any_order_of_progress_gives_the_same_frontier() -> None:
         queues = {0: told[:5], 1: told[5:]}
         log = [queues[p][picks[:i].count(p)] for i, p in enumerate(picks)]
         assert seen(*log).reached(HOUR) == (4.0, ())
+
+
+def of_models(partition: int, latest: float, usual: float = 10.0, **disorders: float) -> Progress:
+    most = max([usual, *disorders.values()])
+    return Progress(partition, 2, latest - most, latest - most, 0, 0, True, latest, latest, usual, disorders)
+
+
+def test_the_watermark_of_a_model_is_the_latest_event_time_less_its_own_disorder() -> None:
+    frontier = seen((of_models(0, 500.0, slow=300.0), NOW), (of_models(1, 520.0, slow=300.0), NOW))
+    assert frontier.reached(HOUR) == (500.0, ())
+    frontier.advance(500.0)
+    assert (frontier.done_of("any"), frontier.done_of("slow")) == (490.0, 200.0)
+
+
+def test_what_version_1_tells_are_watermarks_for_all_models_alike() -> None:
+    frontier = seen((spoke(0, 400.0), NOW), (of_models(1, 520.0, slow=300.0), NOW))
+    frontier.advance(frontier.reached(HOUR)[0])
+    assert frontier.done == 400.0
+    assert frontier.done_of("slow") == 100.0, "as long as any partition may still hold it back"
+
+
+def test_a_model_whose_disorder_grows_goes_not_back() -> None:
+    frontier = seen((of_models(0, 500.0), NOW), (of_models(1, 500.0), NOW))
+    frontier.advance(500.0)
+    frontier.absorb(of_models(0, 510.0, slow=300.0), NOW, ["slow", "any"])
+    assert frontier.disorder_of("slow") == 300.0, "the longest that any partition goes by"
+    assert frontier.done_of("slow") == 490.0 and frontier.floors == {"slow": 490.0}
+    frontier.absorb(of_models(1, 900.0, slow=300.0), NOW, ["slow", "any"])
+    frontier.absorb(of_models(0, 900.0, slow=300.0), NOW, ["slow", "any"])
+    frontier.advance(frontier.reached(HOUR)[0])
+    assert frontier.done_of("slow") == 600.0 and not frontier.floors
+
+
+def test_a_state_from_before_models_had_frontiers_goes_on_where_it_was() -> None:
+    judge = Judge()
+    judge.run(*streams_of(panes_of(make_rows(1, 2, per_day=20)), 3, START + 2 * DAY))
+    old = judge.state | {b'["frontier"]': b'{"done":%.1f}' % (START + 2 * DAY)}
+    again = Judge(state=old)
+    assert again.fold.frontier.done_of("loans") == judge.fold.frontier.done_of("loans") == START + 2 * DAY
+    rest = [encode(progress(p, 3, START + 9 * DAY)) for p in range(3)]
+    judge.outputs.clear()
+    assert judge.run(rest) == again.run(rest)

@@ -146,6 +146,7 @@ def as_known(run: CoreRun, read: Read, expected: Expected) -> Iterator[str]:
 def progress(run: CoreRun, partition: int, read: Read, expected: Expected) -> Iterator[str]:
     """All that is due at or before a Progress's watermarks stands before it; the last one tells the logs' ends."""
     left = {key: [e.emitted_at for e in wanted] for key, wanted in expected.emissions.items()}
+    specifications = [*run.world.specifications, *run.world.changes]
     last = None
     for event in read.told:
         if isinstance(event, Pane):
@@ -153,9 +154,12 @@ def progress(run: CoreRun, partition: int, read: Read, expected: Expected) -> It
                 left[key_of(event)].pop(0)
             continue
         last = event
-        frontier = min(event.predictions_watermark, event.truths_watermark)
-        if late := [key for key, instants in left.items() if instants and instants[0] <= frontier]:
-            yield f"Progress tells {frontier} before {late} was told"
+        latest = min(event.predictions_latest, event.truths_latest)
+        frontiers = {s.model: latest - event.disorders.get(s.model, event.usual_disorder) for s in specifications}
+        if min(frontiers.values()) < min(event.predictions_watermark, event.truths_watermark):
+            yield f"a watermark for all is ahead of one of {frontiers}"
+        if late := [key for key, instants in left.items() if instants and instants[0] <= frontiers[key[0]]]:
+            yield f"Progress tells {frontiers} before {late} was told"
     ends = [log[-1][0] if log else -1 for log in run.world.logs[partition]]
     if last is not None and [last.predictions_offset, last.truths_offset] != ends:
         yield f"the last Progress stands at {last.predictions_offset}, {last.truths_offset}, not {ends}"

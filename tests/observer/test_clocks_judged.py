@@ -1,0 +1,122 @@
+"""Two models in the same partitions, one of which writes hours behind the other: what its `disorder` does for it, and
+that nobody else waits for it. From records to windows in a list."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import NamedTuple
+
+from driftloop.schemas.codec import decode
+from driftloop.schemas.events import Pane, Progress, WindowMeasured
+from driftloop.schemas.specification import Feature, MonitorSpecification
+from driftloop.streams.fold import FoldContext, SourceRecords
+from driftloop.streams.judge.fold import JudgeFold, make_fold
+
+from .world import HOUR, Marked, Observed, Predicted, Transport, World, context
+
+NOON = 1_600_002_000.0
+MINUTES = 5 * 60
+BEHIND = HOUR
+
+
+class Told(NamedTuple):
+    """A window, and the latest event time that had been read when it was told."""
+
+    read: float
+    window: WindowMeasured
+
+
+def spec_of(model: str, disorder: float, horizon: float = 4 * HOUR) -> MonitorSpecification:
+    return MonitorSpecification(
+        model=model,
+        task="binary",
+        classes=("no", "yes"),
+        features=(Feature("age", "f_age", "numeric", edges=(40.0,)),),
+        horizon_seconds=horizon,
+        disorder_seconds=disorder,
+        pane_seconds=HOUR / 4,
+        window_seconds=HOUR,
+        dedup_seconds=HOUR,
+        minimum_rows=1,
+    )
+
+
+def panes(live: MonitorSpecification, batch: MonitorSpecification) -> tuple[FoldContext, list[bytes]]:
+    """A prediction a minute of each model, those of ``batch`` an hour behind; as the observer tells them."""
+    made: list[Predicted] = []
+    for minute in range(MINUTES):
+        for spec, behind in ((live, 0.0), (batch, BEHIND)):
+            time = NOON + 60.0 * minute - behind
+            made.append(Predicted(f"{spec.model}{minute}", spec, time, 0.5, {"age": 30.0}, "v1", "champion", None))
+    known = [Observed(p.name, p.spec, p.time, "yes", None) for p in made]
+    end = Marked(NOON + 60.0 * MINUTES + 20 * HOUR)
+    seen = replace(context(None, live, batch), partitions=1)
+    transport = Transport(World([*made, end], [*known, end]), seen)
+    transport.run(random.Random(1), batch=30)
+    return seen, [o.value for o in transport.outputs if o.topic == "t.panes.v1" and o.value is not None]
+
+
+def judged(seen: FoldContext, values: list[bytes], crash_every: int = 0) -> list[Told]:
+    """A checkpoint after every record; from time to time a judge begins anew from its state."""
+    judge: JudgeFold = make_fold(0, {}, seen)
+    state: dict[bytes, bytes] = {}
+    found: list[Told] = []
+    read = 0.0
+    for n, value in enumerate(values):
+        judge.absorb(SourceRecords("t.panes.v1", 0, [n], [b"k"], [value], [1], [()], 0))
+        if isinstance(event := decode(value), Progress):
+            read = min(event.predictions_latest, event.truths_latest)
+        changes = judge.collect()
+        for key, record in changes.state.items():
+            if record is None:
+                state.pop(key, None)
+            else:
+                state[key] = record
+        windows = [decode(o.value) for o in changes.outputs]
+        found += [Told(read, w) for w in windows if isinstance(w, WindowMeasured) and w.predictions]
+        if crash_every and n % crash_every == 0:
+            judge = make_fold(0, dict(state), seen)
+    return found
+
+
+def closing(told: list[Told], model: str, which: str) -> list[Told]:
+    """Of the hours that lie wholly within the traffic of both models."""
+    first, last = NOON, NOON + 60.0 * MINUTES - BEHIND
+    of = [t for t in told if t.window.model == model and t.window.closing == which]
+    return [t for t in of if first <= t.window.window_start and t.window.window_start + HOUR <= last]
+
+
+def rows(told: list[Told], model: str, which: str) -> set[int]:
+    return {t.window.predictions for t in closing(told, model, which)}
+
+
+def waited(told: list[Told], model: str) -> float:
+    """How far the stream had gone on, at least, when windows of features were told; the rest is when it was asked."""
+    return min(t.read - t.window.window_start - HOUR for t in closing(told, model, "features")[:-1])
+
+
+def test_a_model_that_is_behind_says_so_with_its_disorder_and_nobody_else_waits() -> None:
+    told = judged(*panes(spec_of("live", 600.0), spec_of("batch", 1.5 * HOUR)))
+    assert len(closing(told, "live", "features")) == 4
+    assert rows(told, "batch", "features") == rows(told, "live", "features") == {60}
+    assert waited(told, "live") < 600.0 + HOUR / 4
+    assert 1.5 * HOUR <= waited(told, "batch") < 2 * HOUR
+
+
+def test_without_it_its_features_are_judged_on_what_was_there_and_its_labels_are_whole_all_the_same() -> None:
+    told = judged(*panes(spec_of("live", 600.0), spec_of("batch", 600.0)))
+    assert rows(told, "batch", "features") == {10}, "of an hour, what the other model had not passed yet"
+    assert rows(told, "batch", "labels") == {60}
+    assert rows(told, "live", "features") == rows(told, "live", "labels") == {60}
+
+
+def test_behind_its_own_horizon_everything_is_too_late() -> None:
+    _, values = panes(spec_of("live", 600.0), spec_of("batch", 600.0, horizon=HOUR / 2))
+    told = [event for event in map(decode, values) if isinstance(event, Pane) and event.model == "batch"]
+    assert told[-1].counts["too_late"] == MINUTES
+
+
+def test_a_judge_that_begins_anew_from_its_state_tells_the_same() -> None:
+    seen, values = panes(spec_of("live", 600.0), spec_of("batch", 1.5 * HOUR))
+    assert judged(seen, values, crash_every=3) == judged(seen, values)
