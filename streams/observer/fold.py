@@ -285,7 +285,8 @@ class ObserverFold:
             self._offsets[PREDICTIONS],
             self._offsets[TRUTHS],
             self._lags == [0, 0] and not len(self._unread),
-            *self._greatest,
+            self._greatest[PREDICTIONS],
+            self._greatest[TRUTHS],
             usual,
             {name: disorder for name, disorder in sorted(disorders.items()) if disorder != usual},
         )
