@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from driftloop.console.detectors import check_detectors
 from driftloop.console.models import read_catalogue
 from driftloop.console.publishing import Publication, publish
 from driftloop.detectors.seasonal.history import WEEKS_LEAST
@@ -33,7 +35,7 @@ class AppliedMonitor(NamedTuple):
 
 def apply_monitor(settings: Settings, file: Path) -> AppliedMonitor:
     """Compile, check and publish. ConfigError: the file is not there, or what is wrong in it, by line."""
-    written = read_monitor(file)
+    written = read_monitor(file, settings.detectors)
     catalogue = read_catalogue(settings)
     live = catalogue.specification(written.model)
     specification = _beside(written, live, file)
@@ -44,9 +46,9 @@ def apply_monitor(settings: Settings, file: Path) -> AppliedMonitor:
     return AppliedMonitor(specification, changed=True)
 
 
-def compiled(file: Path, live: MonitorSpecification) -> MonitorSpecification:
-    """What applying the file would make live. ConfigError as ``apply_monitor``."""
-    written = read_monitor(file)
+def compiled(file: Path, live: MonitorSpecification, modules: Collection[str] = ()) -> MonitorSpecification:
+    """What applying the file would make live; ``modules``: Settings.detectors. ConfigError as ``apply_monitor``."""
+    written = read_monitor(file, modules)
     return _beside(written, live, file) if written.model == live.model else written
 
 
@@ -70,13 +72,15 @@ def place_of_season(file: Path) -> str:
     return f"{file}:{line_of(file.read_text(encoding='utf-8'), ('season',))}"
 
 
-def read_monitor(file: Path) -> MonitorSpecification:
+def read_monitor(file: Path, modules: Collection[str] = ()) -> MonitorSpecification:
     """What a monitor file says, by itself. ConfigError: it is not there, or what is wrong in it, by line."""
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}", "name a monitor file, TOML in UTF-8") from error
-    return compile_monitor(text, str(file))
+    found = compile_monitor(text, str(file))
+    check_detectors(found, text, str(file), modules)
+    return found
 
 
 def _beside(written: MonitorSpecification, live: MonitorSpecification | None, file: Path) -> MonitorSpecification:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import inspect
 import io
 import math
 import pickle
@@ -101,6 +102,11 @@ def from_bytes(data: bytes) -> State:
     """ValueError: the bytes name something that is no part of a detector."""
     found = _Careful(io.BytesIO(data)).load()
     return State(*found)
+
+
+def parameters_of(name: str) -> tuple[str, ...]:
+    """Names of what its constructor takes. ValueError: there is no such detector."""
+    return tuple(inspect.signature(_class_of(name)).parameters)
 
 
 def _class_of(name: str) -> Any:

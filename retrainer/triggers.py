@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from driftloop.retrainer.state import DAY_SECONDS, ModelState
 from driftloop.schemas.events import WindowMeasured
+from driftloop.schemas.named_detector import FAILED
 from driftloop.schemas.specification import RetrainPolicy
 
 QUARANTINE = "a data quality incident is open"
@@ -111,7 +112,7 @@ def outage_of(window: WindowMeasured) -> str:
 
     UNKNOWN for want of a reference, or in a thin window, is none: there is data to train on.
     """
-    reason = window.status_reason
+    reason = window.status_reason.partition(FAILED)[0]  # what a detector of the user's says is none either
     if window.quality_incidents:
         return f"{QUARANTINE}: {', '.join(sorted(window.quality_incidents))}"
     if window.status != "UNKNOWN" or (window.predictions and not any(word in reason for word in OUTAGE_WORDS)):

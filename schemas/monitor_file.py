@@ -28,6 +28,7 @@ mode = "automatic"
 trainer = "loans.training:train"
 
 Other tasks than binary, and values of outcomes: monitor_task.py. Data quality: quality_file.py.
+Detectors of your choice: detectors_file.py.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal, cast
 
+from driftloop.schemas.detectors_file import read_detectors
 from driftloop.schemas.monitor_task import check_retraining, read_quantiles, read_scales, read_task, read_value_most
 from driftloop.schemas.quality import LEARNED, QualityRules, with_range
 from driftloop.schemas.quality_file import read_quality
@@ -73,6 +75,7 @@ def compile_monitor(text: str, place: str) -> MonitorSpecification:
     check_retraining(root, task, retrain.mode, retrain.trainer)
     scales, value_most = read_scales(root, task), read_value_most(root)
     quantiles, quality = read_quantiles(root), read_quality(root, features)
+    detectors = read_detectors(root, task, features)
     root.done()
     return MonitorSpecification(
         model,
@@ -86,6 +89,7 @@ def compile_monitor(text: str, place: str) -> MonitorSpecification:
         quantiles=quantiles,
         quality=quality,
         season=season,
+        detectors=detectors,
         **time,
         **alarms,
     )

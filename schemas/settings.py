@@ -31,6 +31,7 @@ VARIABLES: dict[str, str] = {
     "DRIFTLOOP_SCHEMA_REGISTRY_URL": "schema registry, Confluent API; set: the SDK frames records its way",
     "DRIFTLOOP_PENDING_MB": "memory for what waits for its other half, MB a partition of the observer (default 128)",
     "DRIFTLOOP_SESSION_SECONDS": "group session timeout of the stream workers (default 6, a broker takes no less)",
+    "DRIFTLOOP_DETECTORS": "modules whose functions a monitor may name as detectors, comma-separated (default none)",
     "DRIFTLOOP_INSTANCE_ID": "name of a stream worker in its group: restarted within the session it keeps its seat",
 }
 
@@ -59,6 +60,7 @@ class Settings:
     session_seconds: float = 6.0
     pending_mb: int = 128
     instance_id: str = ""
+    detectors: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -89,6 +91,7 @@ class Settings:
             pending_mb=_whole("DRIFTLOOP_PENDING_MB", get("DRIFTLOOP_PENDING_MB", "128")),
             session_seconds=_seconds("DRIFTLOOP_SESSION_SECONDS", get("DRIFTLOOP_SESSION_SECONDS", "6")),
             instance_id=_instance(get("DRIFTLOOP_INSTANCE_ID", "")),
+            detectors=_modules(get("DRIFTLOOP_DETECTORS", "")),
         )
         if protocol.startswith("SASL") and not settings.sasl_username:
             raise ConfigError(
@@ -116,6 +119,7 @@ class Settings:
             "DRIFTLOOP_PENDING_MB": str(self.pending_mb),
             "DRIFTLOOP_SESSION_SECONDS": str(self.session_seconds),
             "DRIFTLOOP_INSTANCE_ID": self.instance_id,
+            "DRIFTLOOP_DETECTORS": ",".join(self.detectors),
         }
         others = {name: value for name, value in around.items() if not name.startswith("DRIFTLOOP_")}
         return others | {name: value for name, value in told.items() if value}
@@ -187,6 +191,13 @@ def _instance(text: str) -> str:
     if text and (not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", text) or text in {".", ".."}):
         raise ConfigError(f"DRIFTLOOP_INSTANCE_ID is {text!r}", "letters, digits, dashes, dots and _, at most 200")
     return text
+
+
+def _modules(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not all(part.isidentifier() for name in names for part in name.split(".")):
+        raise ConfigError(f"DRIFTLOOP_DETECTORS is {text!r}, no names of modules", "for example mypackage.detectors")
+    return names
 
 
 def _prefix(text: str) -> str:

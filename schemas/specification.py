@@ -19,6 +19,7 @@ from driftloop.schemas.bins import delay_edges
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.coder import Coder
 from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.named_detector import NamedDetector
 from driftloop.schemas.outcome import Scales, Task, label_code, score_fields
 from driftloop.schemas.quality import LEARNED, QualityRules, with_range
 from driftloop.schemas.season import Season, as_told
@@ -30,7 +31,17 @@ DAY_SECONDS = 86_400.0
 _SCALES_EDGES = ("prediction_edges", "label_edges")
 CATEGORIES_MOST = 64
 """A reference keeps the most frequent ones; the rest is "other"."""
-_SILENT_WHEN_DEFAULT = ("segments", "scales", "value_most", "width", "basis", "quantiles", "quality", "season")
+_SILENT_WHEN_DEFAULT = (
+    "segments",
+    "scales",
+    "value_most",
+    "width",
+    "basis",
+    "quantiles",
+    "quality",
+    "season",
+    "detectors",
+)
 """Fields that came after the first release. They stand in the JSON only where they say something, so that a
 specification that does not use them keeps its name."""
 
@@ -92,7 +103,8 @@ class MonitorSpecification:
     ``task`` and ``classes`` (none of a regression) say what scores and labels are: outcome.py. ``scales``: of a
     regression. ``value_most``: the largest value of an outcome that is summed as it is; None: values are not summed.
     ``quantiles``: whose losses a regression is told; none: the judge's choice. ``quality``: None: all is learned.
-    ``season``: that of the features, None: every window is compared with all of the reference.
+    ``season``: that of the features, None: every window is compared with all of the reference. ``detectors``: of the
+    user's choice, beside the judge's.
     """
 
     model: str
@@ -118,6 +130,7 @@ class MonitorSpecification:
     quantiles: tuple[float, ...] = ()
     quality: QualityRules | None = None
     season: Season | None = None
+    detectors: tuple[NamedDetector, ...] = ()
 
     @cached_property
     def spec(self) -> str:
@@ -226,6 +239,7 @@ class MonitorSpecification:
                     "quantiles": tuple(found.get("quantiles", ())),
                     "quality": QualityRules.from_json(found["quality"]) if "quality" in found else None,
                     "season": None if season is None else Season.from_json(season),
+                    "detectors": tuple(NamedDetector.from_json(d) for d in found.get("detectors", ())),
                 }
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:

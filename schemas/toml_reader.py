@@ -111,6 +111,14 @@ class Table:
             self.refuse(key, f"is {value!r}, not a table", example)
         return Table(value, self._text, self._place, (*self._path, key))
 
+    def tables(self, key: str, example: str) -> list[Table]:
+        """Every ``[[key]]``, its path ending in its number, from 1; none where there is none."""
+        value = self.get(key, [], example)
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            self.refuse(key, f"is {value!r:.60}, not [[{key}]] tables", example)
+        whole = self._text, self._place
+        return [Table(one, *whole, (*self._path, key, str(number))) for number, one in enumerate(value, start=1)]
+
     def done(self) -> None:
         """Refuse every key that was not asked for: a typing error must not be a silent default."""
         for key in self._values:
@@ -137,15 +145,19 @@ def duration(text: str) -> float | None:
 def line_of(text: str, path: tuple[str, ...]) -> int:
     """The line (from 1) where the value at ``path`` is written; else where its table begins; else 1.
 
-    Good for the forms people write: ``[a.b]`` headers, ``key =`` lines, quoted keys, inline tables on their line.
+    Good for the forms people write: ``[a.b]`` and ``[[a]]`` headers, ``key =`` lines, quoted keys, inline tables on
+    their line.
     """
     best, depth_best = 1, 0
     above: tuple[str, ...] = ()
+    counted: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
         if stripped.startswith("["):
             above = _keys(stripped.strip("[]").split("]")[0])
-            here = above
+            if stripped.startswith("[["):
+                counted[above] = counted.get(above, 0) + 1
+            above = here = _numbered(above, counted)
         elif "=" in stripped and not stripped.startswith("#"):
             here = above + _keys(stripped.split("=", 1)[0])
         else:
@@ -154,6 +166,14 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
         if depth > depth_best and path[:depth] == here:
             best, depth_best = number, depth
     return best
+
+
+def _numbered(keys: tuple[str, ...], counted: dict[tuple[str, ...], int]) -> tuple[str, ...]:
+    """The path below an ``[[a]]`` of which so many have begun: a.x is a.2.x in the second."""
+    for depth in range(1, len(keys) + 1):
+        if keys[:depth] in counted:
+            return (*keys[:depth], str(counted[keys[:depth]]), *keys[depth:])
+    return keys
 
 
 def _keys(dotted: str) -> tuple[str, ...]:

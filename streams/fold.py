@@ -169,6 +169,8 @@ class FoldContext:
     """Full name of a topic by its short one."""
     pending_bytes_most: int = 128 << 20
     """What a partition may remember, bytes of memory."""
+    detectors: tuple[str, ...] = ()
+    """Modules whose functions a monitor may name as detectors."""
 
 
 FoldFactory = Callable[[int, dict[bytes, bytes], FoldContext], PartitionFold]

@@ -37,14 +37,17 @@ def replay(
     """
     import json
     import math
+    import os
 
     from driftloop.console.replay import report
     from driftloop.console.replay.run import replay as fold_again
+    from driftloop.schemas.settings import Settings
 
     first, end = utc(from_), utc(to)
     span = (-math.inf if first is None else first, math.inf if end is None else end)
     with _past(model, saved, save) as past, Bar() as bar:
-        found = fold_again(past, model, spec, reference, span, bar.show)
+        modules = Settings.from_environment(os.environ).detectors
+        found = fold_again(past, model, spec, reference, span, bar.show, modules)
     for line in [json.dumps(report.as_json(found), indent=2)] if as_json else report.lines(found):
         print(line)
     if found.verdict is not None and found.verdict.difference:

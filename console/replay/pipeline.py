@@ -31,11 +31,19 @@ class Told(NamedTuple):
 
 
 class Pipeline:
-    """``told`` grows. Errors: those of the folds; RegistryAway where a schema cannot be asked for."""
+    """``told`` grows. ``detectors``: as Settings.detectors. Errors: those of the folds; RegistryAway where a schema
+    cannot be asked for."""
 
-    def __init__(self, model: str, partitions: int, catalogue: Catalogue, topic: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        model: str,
+        partitions: int,
+        catalogue: Catalogue,
+        topic: Callable[[str], str],
+        detectors: tuple[str, ...] = (),
+    ) -> None:
         self.model = model
-        context = FoldContext(catalogue, lambda: None, partitions, topic)
+        context = FoldContext(catalogue, lambda: None, partitions, topic, detectors=detectors)
         self.observers = [ObserverFold(partition, {}, context) for partition in range(partitions)]
         self.judge = JudgeFold(0, {}, context)
         self.told: list[Told] = []

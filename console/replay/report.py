@@ -85,11 +85,16 @@ def _alarms(found: Replayed, windows: Sequence[WindowMeasured]) -> Iterator[str]
     spec, incidents = found.specification, opened(found)
     days = (windows[-1].window_start + spec.window_seconds - windows[0].window_start) / DAY_SECONDS
     allowed = days * DAY_SECONDS / spec.budget_seconds
-    drifts = _events(found, DriftDetected)
+    named = {detector.name for detector in spec.detectors}
+    drifts = [drift for drift in _events(found, DriftDetected) if drift.detector not in named]
     yield (
         f"{len(windows)} windows over {days:.1f} days: {len(incidents)} incidents opened, {len(drifts)} alarms "
         f"({sum(d.paging for d in drifts)} above the paging floor); the budget allows {allowed:.1f} false ones"
     )
+    if named:
+        own = [drift.detector for drift in _events(found, DriftDetected) if drift.detector in named]
+        counts = ", ".join(f"{name} {own.count(name)}" for name in sorted(named))
+        yield f"  alarms of detectors of your choice, which no budget holds: {counts}"
     for incident in incidents[:LISTED_MOST]:
         yield f"  {rfc3339(incident.as_of)} {incident.kind}: {incident.summary}"
     if len(incidents) > LISTED_MOST:
@@ -97,7 +102,7 @@ def _alarms(found: Replayed, windows: Sequence[WindowMeasured]) -> Iterator[str]
 
 
 def _sensitivity(windows: Sequence[WindowMeasured]) -> Iterator[str]:
-    threshold = {t.name: math.log(t.threshold) for w in windows for t in w.tests if t.threshold > 0}
+    threshold = {t.name: math.log(t.threshold) for w in windows for t in w.tests if t.threshold > 1}
     if threshold:
         yield "log evidence that alarms: " + ", ".join(f"{name} {at:.1f}" for name, at in sorted(threshold.items()))
     for one in sensitivities(windows)[:LISTED_MOST]:

@@ -30,19 +30,21 @@ def replay(
     reference: Path | None,
     span: Span,
     done: Callable[[int, int], None],
+    modules: tuple[str, ...] = (),
 ) -> Replayed:
     """Replay all of a past; tell of the windows that begin in ``span``. ``done(records, of)`` now and then.
+    ``modules``: as Settings.detectors.
 
     ConfigError: as ``on_trial``.
     """
     live = past.catalogue.specification(model)
-    specification = on_trial(past.catalogue, model, file, reference)
+    specification = on_trial(past.catalogue, model, file, reference, modules)
     is_live = live is not None and specification.spec == live.spec and reference is None
     live_told = told_live(past)
     changes = [one.event for one in live_told if isinstance(one.event, SilenceChanged)]
     past.catalogue.retime(model, counted(past.catalogue.orders(model), changes))
     started = time.monotonic()
-    pipeline = Pipeline(model, past.partitions, past.catalogue, past.topic)
+    pipeline = Pipeline(model, past.partitions, past.catalogue, past.topic, modules)
     read = fold(past, pipeline, done)
     seconds = time.monotonic() - started
     told = within(span, pipeline.told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from driftloop.console.models import find_specification
@@ -22,8 +23,11 @@ LATEST = 1 << 62
 """Offset of a specification that was never published: later than all that were."""
 
 
-def on_trial(catalogue: Catalogue, model: str, file: Path | None, reference: Path | None) -> MonitorSpecification:
+def on_trial(
+    catalogue: Catalogue, model: str, file: Path | None, reference: Path | None, modules: Collection[str] = ()
+) -> MonitorSpecification:
     """The specification, live in ``catalogue`` from here on, as is the reference of the rows in ``reference``.
+    ``modules``: as Settings.detectors.
 
     ConfigError: no monitor; a file of another model; features whose bins nobody has found; a season unlearned.
     """
@@ -31,7 +35,7 @@ def on_trial(catalogue: Catalogue, model: str, file: Path | None, reference: Pat
     if file is None:
         found = find_specification(catalogue, model)
     else:
-        found = read_monitor(file) if live is None else compiled(file, live)
+        found = read_monitor(file, modules) if live is None else compiled(file, live, modules)
         if found.model != model:
             raise ConfigError(f"{file} is about {found.model}, not {model}", f"name the model: replay {found.model}")
     if reference is not None:

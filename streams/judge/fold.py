@@ -88,7 +88,7 @@ class JudgeFold:
     def _model(self, model: str) -> ModelJudge:
         found = self.models.get(model)
         if found is None:
-            found = self.models[model] = ModelJudge(model, self.lookup, self.store)
+            found = self.models[model] = ModelJudge(model, self.lookup, self.store, self.context.detectors)
         return found
 
     def _advance(self) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from driftloop.detectors import e_detector
@@ -27,6 +27,7 @@ from driftloop.streams.judge.editions import Edition, Editions
 from driftloop.streams.judge.feature_watch import FeatureWatch
 from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
 from driftloop.streams.judge.measured import Moment, measure
+from driftloop.streams.judge.named_watch import NamedWatch
 from driftloop.streams.judge.performance import MaturedPane, Performance
 from driftloop.streams.judge.quality_watch import Judged, QualityWatch
 from driftloop.streams.judge.reference import Lookup, Reference
@@ -56,7 +57,7 @@ class Clock:
 class ModelJudge:
     """The state of one model. ``store`` takes the records that change."""
 
-    def __init__(self, model: str, lookup: Lookup, store: Store) -> None:
+    def __init__(self, model: str, lookup: Lookup, store: Store, detectors: Collection[str] = ()) -> None:
         self.model = model
         self.lookup = lookup
         self.store = store
@@ -69,6 +70,7 @@ class ModelJudge:
         self.features: FeatureWatch = ConformalWatch()
         self.quality = QualityWatch()
         self.silences = Silencing()
+        self.named = NamedWatch(detectors)
         self.alarms: tuple[DriftDetected, ...] = ()
         self.reference_name = ""
         self.counters = CounterAlarms()
@@ -157,13 +159,15 @@ class ModelJudge:
         self, group: Group, start: float, sums: PaneSums, reference: Reference | None, now: float
     ) -> Iterator[Told]:
         champion = self.champion
-        if champion is None or reference is None or group != Group(champion.version, CHAMPION, champion.spec):
+        if champion is None or group != Group(champion.version, CHAMPION, champion.spec):
             return
         edition = self.editions[group.spec]
         specification, layout = edition.specification, edition.layout
         if start < champion.since or self.silences.maintenance(start, start + specification.pane_seconds):
             return
-        if "loss" not in layout.places[LABELS]:
+        own = self.named.matured(edition, group.version, reference, start, sums, now)
+        yield from self._recorded(specification, own, now)
+        if reference is None or "loss" not in layout.places[LABELS]:
             return
         pane = MaturedPane(
             version=group.version,
@@ -196,8 +200,11 @@ class ModelJudge:
                 else:
                     self._tick(empty=False, edition=edition)
         for what, window in closing:
-            yield self._measure(what, window, reference, now, idle)
+            measured = self._measure(what, window, reference, now, idle)
+            yield measured
             self.ledger.told(window, self.model)
+            specification = self.editions[measured.spec].specification
+            yield from self._recorded(specification, self.named.measured(specification, measured), now)
 
     def _tick(self, empty: bool, edition: Edition) -> None:
         """A window of the champion has ended."""
@@ -226,6 +233,8 @@ class ModelJudge:
             window.quality = broken
         self.performance.attach(tuple(event for event in told if isinstance(event, DriftDetected)))
         yield from told
+        own = self.named.inputs(edition, champion.version, reference, start, found)
+        yield from self._recorded(specification, own, start + specification.window_seconds)
         if reference is None or not found:
             return
         alarms = self.features.close(
@@ -246,11 +255,11 @@ class ModelJudge:
         moment = Moment(
             as_of=now,
             closing=closing,
-            tests=self._tests(specification, reference, now) if whose and reference is not None else (),
+            tests=self._tests(specification, reference, now) if whose else (),
             evidence=self.features.evidence if whose else (),
             alarm=self._alarm(specification, window) if whose else None,
-            unknown=self.features.unknown(specification, fits) if fits is not None else "",
-            remark=self.features.remark() if whose else "",
+            unknown=self._unknown(specification, fits, whose),
+            remark=_joined(self.features.remark(), self.named.remark(specification, now)) if whose else "",
             open_incidents=(incident.identity,) if incident.state == incidents.OPEN else (),
             quality_incidents=self.quality.open,
             totals=self.ledger.totals.told(),
@@ -258,9 +267,18 @@ class ModelJudge:
         )
         return measure(edition, fits, self.ledger.delays.under(specification.delay_edges_seconds), window, moment)
 
-    def _tests(self, specification: MonitorSpecification, reference: Reference, now: float) -> tuple[TestState, ...]:
+    def _tests(
+        self, specification: MonitorSpecification, reference: Reference | None, now: float
+    ) -> tuple[TestState, ...]:
+        own = self.named.told(specification, now)
+        if reference is None:
+            return own
         told = self.performance.told(specification, reference, now), self.features.told(specification, now)
-        return tuple(test for test in told if test is not None)
+        return (*(test for test in told if test is not None), *own)
+
+    def _unknown(self, specification: MonitorSpecification, reference: Reference | None, whose: bool) -> str:
+        features = self.features.unknown(specification, reference) if reference is not None else ""
+        return _joined(features, self.named.unknown(specification) if whose else "")
 
     def _alarm(self, specification: MonitorSpecification, window: Window) -> tuple[bool, str] | None:
         """(paging, what) of the incident or the alarms that this window is part of."""
@@ -285,12 +303,23 @@ class ModelJudge:
     def _note(self, specification: MonitorSpecification, alarms: Iterable[DriftDetected], now: float) -> None:
         self.alarms = incidents.ranked((*self._recent(specification, now), *alarms))
 
+    def _recorded(
+        self, specification: MonitorSpecification, alarms: list[DriftDetected], now: float
+    ) -> list[DriftDetected]:
+        """Alarms of detectors that the monitor names: evidence of what is open, a window's status where they page."""
+        self.performance.attach(tuple(alarms))
+        if paging := [alarm for alarm in alarms if alarm.paging]:
+            self._note(specification, paging, now)
+        return alarms
+
     def save(self) -> None:
         """Put what no pane or window record says into the store."""
         tests = {
             "loss": self.performance.test and e_detector.to_bytes(self.performance.test),
             "features": self.features.to_bytes(),
         }
+        if (named := self.named.to_bytes()) is not None:
+            self.store.put(key("named", self.model), named)
         for kind, value in tests.items():
             if value is not None:
                 self.store.put(key(kind, self.model), value)
@@ -326,8 +355,14 @@ class ModelJudge:
             self.reference_name = found["reference"]
             self.counters = CounterAlarms.from_json(found)
             self.ledger.restore(found["ledger"], records)
+        for record in records.get("named", []):
+            self.named.restore(record.value)
         for record in records.get("quality", []):
             self.quality = QualityWatch.from_bytes(record.value)
         for record in records.get("silences", []):
             self.silences = Silencing.from_bytes(record.value)
         self.waiting.restore(records.get("pending", []))
+
+
+def _joined(*sentences: str) -> str:
+    return "; ".join(filter(None, sentences))

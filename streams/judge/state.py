@@ -5,6 +5,7 @@
     window   [.. key]   {"revision"}                                model  [model]       everything else of a model
     loss     [model]    the loss test                               features [model]     the feature test
     quality  [model]    data quality: history and incident      silences [model]    what people have silenced
+    named    [model]    detectors of the user's choice
 
 A key is a canonical JSON list, its first entry the kind. Whatever a record does not say (sums, which closings are
 past, what has matured) follows from the others, so that nothing can contradict itself.
@@ -23,7 +24,7 @@ from driftloop.schemas.events import Pane
 LAYOUT = 1
 """Raised when records change their meaning; the transport refuses a state of another layout."""
 PARTITION_KINDS = ("frontier", "sight")
-KINDS = (*PARTITION_KINDS, "features", "loss", "model", "pane", "pending", "quality", "silences", "window")
+KINDS = (*PARTITION_KINDS, "features", "loss", "model", "named", "pane", "pending", "quality", "silences", "window")
 
 
 class Group(NamedTuple):

@@ -45,8 +45,9 @@ def run(service: Service, settings: Settings) -> int:
         log.error("%s", error)
         return Exit.CONFIG if isinstance(error, ConfigError) else Exit.UNAVAILABLE
     collect_garbage_seldom()
+    memory = settings.pending_mb << 20
     context = FoldContext(
-        catalogue.catalogue, catalogue.refresh_seldom, partitions, settings.topic, settings.pending_mb << 20
+        catalogue.catalogue, catalogue.refresh_seldom, partitions, settings.topic, memory, settings.detectors
     )
     code = asyncio.run(_serve(service, settings, Restorer(service, settings, context), cluster, catalogue))
     catalogue.close()

@@ -274,10 +274,16 @@ REFERENCE_ROWS = make_rows(seed=99, days=20, per_day=200)
 class Judge:
     """A fold driven from lists. ``outputs`` and ``state`` are what checkpoints have written."""
 
-    def __init__(self, shelf: Shelf | None = None, state: dict[bytes, bytes] | None = None) -> None:
+    def __init__(
+        self, shelf: Shelf | None = None, state: dict[bytes, bytes] | None = None, detectors: tuple[str, ...] = ()
+    ) -> None:
         self.shelf = shelf or Shelf(baselines_of(REFERENCE_ROWS))
         context: Any = SimpleNamespace(
-            catalogue=self.shelf, refresh=self.shelf.refresh, partitions=3, topic=lambda short: f"t.{short}.v1"
+            catalogue=self.shelf,
+            refresh=self.shelf.refresh,
+            partitions=3,
+            topic=lambda short: f"t.{short}.v1",
+            detectors=detectors,
         )
         self.context: FoldContext = context
         self.state = dict(state or {})

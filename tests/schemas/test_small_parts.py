@@ -54,6 +54,7 @@ def test_settings_survive_the_way_through_an_environment() -> None:
         session_seconds=7.5,
         pending_mb=9,
         instance_id="here-1",
+        detectors=("mine.first", "second"),
     )
     plain = Settings()
     assert not [f.name for f in fields(Settings) if getattr(every, f.name) == getattr(plain, f.name)]
