@@ -64,8 +64,10 @@ def restore(settings: Settings, state: str, partition: int, sources: Sequence[st
     try:
         # Without it the first watermark query waits for librdkafka's metadata retry, half a second.
         consumer.list_topics(state, timeout=CALL_SECONDS_MOST)
-        found = {topic: marks(consumer, topic, partition) for topic in sources}
-        return Restored(_rows(consumer, state, partition), found)
+        rows = _rows(consumer, state, partition)
+        # Behind the state: whoever is frozen here while another worker goes on would else find a state that has
+        # absorbed more than there is, and take the topic for truncated instead of being fenced.
+        return Restored(rows, {topic: marks(consumer, topic, partition) for topic in sources})
     except KafkaException as error:
         if error.args[0].code() in AWAY or error.args[0].retriable():
             raise Unavailable(f"{state}[{partition}]: {error.args[0].str()}") from error
