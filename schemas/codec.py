@@ -16,6 +16,7 @@ from typing import Any, Union
 
 from driftloop.schemas import events
 from driftloop.schemas.errors import BadRecord
+from driftloop.schemas.pane_bytes import pane_body, writes
 from driftloop.schemas.wire import SINGLE_OBJECT, Framing, Schema, header_of, parse, read_body, write_body
 
 NAMESPACE = "driftloop.v1"
@@ -72,6 +73,8 @@ def encode(event: Event, framing: Framing = PLAIN) -> bytes:
     """Framing and Avro body, some 5 µs for a small event. Errors: TypeError for a field of a wrong type."""
     kind = type(event)
     schema = _CURRENT[kind]
+    if isinstance(event, events.Pane):
+        return framing.header(schema) + pane_body(event)
     return framing.header(schema) + write_body(schema, _TO_RECORD[kind](event))
 
 
@@ -177,6 +180,7 @@ def _dataclass_converters(kind: type) -> tuple[Convert, Convert]:
 
 _RELEASED = released()
 _CURRENT: dict[type, Schema] = {kind: _RELEASED[kind.__name__][-1] for kind in EVENTS}
+assert writes(_CURRENT[events.Pane]), "a Pane has other fields than pane_bytes.py writes"
 _BY_NAME: dict[str, type] = {f"{NAMESPACE}.{kind.__name__}": kind for kind in EVENTS}
 _BY_HEADER = {SINGLE_OBJECT + s.fingerprint: s for versions in _RELEASED.values() for s in versions}
 _CONVERTERS = {kind: _dataclass_converters(kind) for kind in EVENTS}

@@ -10,15 +10,16 @@ numeric and two categorical features, 0.27 µs a truth (CPU, batches of 1,000); 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from driftloop.schemas.alike import Group, SharedTails
 from driftloop.schemas.batch import Marker, PredictionColumns, Predictions, Rejected, TruthColumns, Truths
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.layouts import Layouts, PredictionReader
 from driftloop.schemas.outcome import sound_scores, unsound
-from driftloop.schemas.prefix import by_header, doubles, first_header
+from driftloop.schemas.prefix import by_header, doubles, doubles_behind, first_header
 from driftloop.schemas.rows import Reading, Values, row_numbers
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.truths import read_truths
@@ -46,7 +47,7 @@ class _Part(NamedTuple):
     tail: NDArray[np.int32]
     vectors: NDArray[np.float32]
 
-    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> _Part:
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> _Part:
         return _Part(*[column[which] for column in self])  # type: ignore[arg-type]
 
 
@@ -69,7 +70,7 @@ def read_predictions(
     layouts.begin_batch()
     parts: dict[str, list[_Part]] = {}
     for reader, part in (fast and _uniform(reading, layouts)) or _by_schema(reading, layouts, fast):
-        parts.setdefault(reader.spec.model, []).append(_sound(part, reader.spec, reading))
+        parts.setdefault(reader.spec.model, []).append(part)
     columns = []
     for model, found in sorted(parts.items()):
         whole = _merged(found)
@@ -85,11 +86,14 @@ def _uniform(reading: Reading, layouts: Layouts) -> list[tuple[PredictionReader,
         reader = layouts.reader(first_header(reading.values))
     except BadRecord:
         return []
-    block = doubles(reading.values, reader.header, reader.width) if reader.fast else None
+    last = reading.values[-1] or b""  # looked at first: a batch of many models seldom ends as it begins
+    fast = reader.fast and last.startswith(reader.header)
+    block = doubles(reading.values, reader.header, reader.width) if fast else None
     vectors = None if block is None else reader.read_vectors(reading.values)
     if block is None or vectors is None:
         return []
-    return [(reader, _fast_part(reading, reader, range(len(reading.values)), reading.values, block, vectors))]
+    part = _fast_part(reading, reader, range(len(reading.values)), reading.values, block, vectors)
+    return [(reader, _sound(part, reader.spec, reading))]
 
 
 def _by_schema(reading: Reading, layouts: Layouts, fast: bool) -> list[tuple[PredictionReader, _Part]]:
@@ -97,17 +101,45 @@ def _by_schema(reading: Reading, layouts: Layouts, fast: bool) -> list[tuple[Pre
     groups, faults = by_header(reading.values)
     for row, fault in faults:
         reading.refuse(row, fault)
-    found = []
+    by_shape: dict[Hashable, list[Group]] = {}
     for header, rows in groups.items():
         try:
             reader = layouts.reader(header)
         except BadRecord as fault:
             _no_predictions(reading, rows, fault)
             continue
-        found.append(
-            (reader, _group(reading, reader, rows) if fast and reader.fast else _slow(reading, reader, rows))
-        )
+        by_shape.setdefault(reader.shape or header, []).append(Group(reader, rows))
+    found: list[tuple[PredictionReader, _Part]] = []
+    for shape, alike in by_shape.items():
+        together = _alike(reading, layouts.shared_tails(shape), alike) if fast and len(alike) > 1 else []
+        found += together or [(reader, _alone(reading, reader, rows, fast)) for reader, rows in alike]
     return found
+
+
+def _alone(reading: Reading, reader: PredictionReader, rows: Sequence[int], fast: bool) -> _Part:
+    part = _group(reading, reader, rows) if fast and reader.fast else _slow(reading, reader, rows)
+    return _sound(part, reader.spec, reading)
+
+
+def _alike(reading: Reading, shared: SharedTails, groups: Sequence[Group]) -> list[tuple[PredictionReader, _Part]]:
+    """Groups of one shape in one pass; nothing where one has a row that ends within the fixed part."""
+    first = groups[0].reader
+    rows = [row for group in groups for row in group.rows]
+    values = [reading.values[row] or b"" for row in rows]
+    behind = first.fixed_bytes
+    if min(map(len, values)) < behind:
+        return []
+    tail = shared.read(groups, [value[behind:] for value in values], reading)
+    fixed = first.split(doubles_behind(values, len(first.header), first.width))
+    no_vectors = np.empty((len(rows), 0), np.float32)
+    part = _Part(row_numbers(rows), *fixed, tail, no_vectors)
+    keep = _soundness(part, first.spec, reading)
+    lengths = np.array([len(group.rows) for group in groups])
+    if not keep.all():
+        part, lengths = part.take(keep), np.add.reduceat(keep, np.cumsum(lengths) - lengths)
+    ends = np.cumsum(lengths).tolist()
+    spans = zip(groups, [0, *ends], ends, strict=False)
+    return [(group.reader, part.take(slice(start, end))) for group, start, end in spans]
 
 
 def _no_predictions(reading: Reading, rows: Sequence[int], fault: BadRecord) -> None:
@@ -193,15 +225,20 @@ def _scores(spec: MonitorSpecification, scores: Sequence[Sequence[float]]) -> ND
 
 
 def _sound(part: _Part, spec: MonitorSpecification, reading: Reading) -> _Part:
-    """The part without its refused rows: unreadable tail, no key, absurd event time, a score that is none."""
+    """The part without its refused rows."""
+    keep = _soundness(part, spec, reading)
+    return part if keep.all() else part.take(keep)
+
+
+def _soundness(part: _Part, spec: MonitorSpecification, reading: Reading) -> NDArray[np.bool_]:
+    """Which rows are not refused: unreadable tail, no key, absurd event time, a score that is none."""
     keep = part.tail >= 0
     reading.check_keys(part.rows, keep)
     reading.check_event_times(part.rows, part.event_time, keep)
     fine = sound_scores(spec.task, part.score)
     for i in np.flatnonzero(keep & ~fine).tolist():
         reading.refuse(int(part.rows[i]), unsound(spec.task, part.score[i].tolist()))
-    keep &= fine
-    return part if keep.all() else part.take(keep)
+    return keep & fine
 
 
 def _merged(parts: list[_Part]) -> _Part:

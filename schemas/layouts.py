@@ -8,10 +8,11 @@ in the same columns.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from driftloop.schemas.alike import SharedTails, tail_shape
 from driftloop.schemas.codec import NAMESPACE as EVENTS_NAMESPACE
 from driftloop.schemas.codec import is_event
 from driftloop.schemas.errors import BadRecord
@@ -53,6 +54,15 @@ class PredictionReader:
             first = self._columns[0] if self._columns else 0
             self._adjacent = slice(first, first + len(self._columns))
             self._in_order = self._columns == list(range(first, first + len(self._columns)))
+        self.shape = self._shape(fields) if self.fast else None
+        """Readers of one shape find everything at the same place (alike.py); None: nobody else does as this one."""
+
+    def _shape(self, fields: list[dict[str, Any]]) -> Hashable | None:
+        tail = tail_shape(fields[self.width :], [f.field for f in self.spec.categorical])
+        if tail is None or self.vectors.fields or self.spec.embeddings:
+            return None
+        places = (self._time, tuple(self._scores), tuple(self._columns))
+        return (len(self.header), self.width, self.spec.task, places, tail, len(self.spec.categorical))
 
     def split(self, block: Block) -> tuple[Block, Block, Block]:
         """(event_time, score, numeric) out of f8[n, width]. A feature that the writer does not know is NaN.
@@ -165,20 +175,26 @@ class Layouts:
         self._schemas = dict(schemas or {}) | {s.fingerprint: s.definition for s in generated}
         self.framing = Framing(schema_of_id, schema_of_fingerprint=self._schemas.get)
         self._tables = {model: TailTable(spec) for model, spec in self.specifications.items()}
-        self._every_table: list[TailTable | TruthTable] = [self.truths, *self._tables.values()]
+        self._shared: dict[Hashable, SharedTails] = {}
+        self._every_table: list[TailTable | TruthTable | SharedTails] = [self.truths, *self._tables.values()]
         self._readers: dict[bytes, PredictionReader] = {}
 
     def begin_batch(self) -> None:
         """Bound the tables of tails, one by one and together; called before a batch is read."""
-        kept = 0
-        for table in self._every_table:
-            if table.is_long:
-                table.start()
-            kept += table.bytes
+        long = [table for table in self._every_table if table.is_long]
+        kept = sum([table.bytes for table in self._every_table if table not in long])
         if kept > KEPT_BYTES_MOST:
-            for table in self._every_table:
-                if table.bytes * len(self._every_table) >= kept:  # as much as the others on average, or more
-                    table.start()
+            average = kept / len(self._every_table)
+            long += [table for table in self._every_table if table.bytes >= average and table not in long]
+        for table in [*long, *(self._shared.values() if long else ())]:  # the shared ones point into the others
+            table.start()
+
+    def shared_tails(self, shape: Hashable) -> SharedTails:
+        """The memo of all readers of this shape."""
+        if shape not in self._shared:
+            self._shared[shape] = SharedTails()
+            self._every_table.append(self._shared[shape])
+        return self._shared[shape]
 
     def tails(self, model: str) -> Tails:
         """The table that ``tail`` of this model's columns points into, until the next batch."""

@@ -28,6 +28,13 @@ def doubles(values: Sequence[bytes | None], header: bytes, width: int) -> NDArra
     return rows[:, len(header) :].copy().view("<f8")
 
 
+def doubles_behind(values: Sequence[bytes], header_bytes: int, width: int) -> NDArray[np.float64]:
+    """f8[n, width]: the doubles behind the framing of values which all have them."""
+    row_bytes = header_bytes + 8 * width
+    rows = np.frombuffer(b"".join([value[:row_bytes] for value in values]), np.uint8).reshape(-1, row_bytes)
+    return rows[:, header_bytes:].copy().view("<f8")
+
+
 def first_header(values: Sequence[bytes | None]) -> bytes:
     """The framing of the first value. Errors: BadRecord, also where there is none."""
     return header_of(values[0] if values else None)

@@ -43,7 +43,7 @@ class _Part(NamedTuple):
     value: NDArray[np.float64]
     tail: NDArray[np.int32]
 
-    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> _Part:
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> _Part:
         return _Part(*[column[which] for column in self])  # type: ignore[arg-type]
 
 
@@ -101,8 +101,14 @@ def _by_model(part: _Part, reading: Reading, layouts: Layouts) -> list[TruthColu
     if len(table.names) == 1:
         return [_columns(table.names[0], part, table)] if len(part.rows) else []
     models = table.models()[part.tail]
-    present = sorted(np.unique(models).tolist(), key=table.names.__getitem__)
-    return [_columns(table.names[model], part.take(models == model), table) for model in present]
+    rows = np.bincount(models, minlength=len(table.names))
+    order = sorted(np.flatnonzero(rows).tolist(), key=table.names.__getitem__)
+    rank = np.empty(len(rows), np.int16 if len(rows) < 2**15 else np.int64)
+    rank[order] = np.arange(len(order))
+    part = part.take(np.argsort(rank[models], kind="stable"))  # of a hundred models a mask each would cost more
+    ends = np.cumsum(rows[order]).tolist()
+    spans = zip(order, [0, *ends], ends, strict=False)
+    return [_columns(table.names[model], part.take(slice(first, end)), table) for model, first, end in spans]
 
 
 def _columns(model: str, part: _Part, table: TruthTable) -> TruthColumns:

@@ -79,11 +79,8 @@ def _placed(
     for marker in markers:
         times[marker.row] = marker.event_time
     before, offsets = greatest_before(times, greatest), np.asarray(records.offsets, np.int64)
-    found_keys = [_keys(records, c) for c in columns]
-    models = [
-        (c, Where(hash_ids(keys), offsets[c.rows], before[c.rows], keys))
-        for c, keys in zip(columns, found_keys, strict=True)
-    ]
+    hashes = hash_ids([key or b"" for key in records.keys])  # of all rows at once; none without a key is read
+    models = [(c, Where(hashes[c.rows], offsets[c.rows], before[c.rows], _keys(records, c))) for c in columns]
     letters = [_dead_letter(records, context, *one) for one in rejected]
     return Batch(models, max(greatest, float(times.max(initial=-math.inf))), letters)
 

@@ -26,9 +26,13 @@ class Seats:
         for version, role in names or []:
             self._number(version, role)
         self._tails: Tails | None = None
-        self._seats: list[int] = []
-        self._predicted: list[int] = []
-        self._missing: list[list[int]] = []
+        self._forget_codes(0)
+
+    def _forget_codes(self, categories: int) -> None:
+        """By index of a tail: seat, code of the decision, and of each category whether it is missing."""
+        self._seats = np.empty(0, np.int16)
+        self._predicted = np.empty(0, np.int64)
+        self._missing = np.empty((0, categories), np.int64)
 
     def codes(self, columns: PredictionColumns) -> tuple[NDArray[np.int16], NDArray[np.int64], NDArray[np.int64]]:
         """(seats, predicted codes, category codes[n, C]) of a batch.
@@ -38,23 +42,27 @@ class Seats:
         """
         spec, tail = columns.spec, columns.tail
         self._learn(columns.tails, spec)
-        seats = np.array(self._seats, np.int16)[tail]
-        predicted = np.array(self._predicted, np.int64)[tail]
+        seats, predicted = self._seats[tail], self._predicted[tail]
         told = predicted != _FROM_SCORE
         if not told.all():
             predicted = np.where(told, predicted, decisions(spec, columns.score))
-        if spec.has_bins:
-            return seats, predicted, columns.category_codes()
-        return seats, predicted, np.array(self._missing, np.int64).reshape(len(self._seats), -1)[tail]
+        return seats, predicted, columns.category_codes() if spec.has_bins else self._missing[tail]
 
     def _learn(self, tails: Tails, spec: MonitorSpecification) -> None:
         """Work out the codes of the tails that are new in ``tails``, which only grows."""
         if tails is not self._tails:
-            self._tails, self._seats, self._predicted, self._missing = tails, [], [], []
-        for tail in tails[len(self._seats) :]:
-            self._seats.append(self._number(tail.version, tail.role))
-            self._predicted.append(_predicted_code(tail, spec))
-            self._missing.append([-1 if category is None else 0 for category in tail.categories])
+            self._tails = tails
+            self._forget_codes(len(spec.categorical))
+        if len(tails) == len(self._seats):
+            return
+        new = tails[len(self._seats) :]
+        seats = [self._number(tail.version, tail.role) for tail in new]
+        predicted = [_predicted_code(tail, spec) for tail in new]
+        missing = [[-1 if category is None else 0 for category in tail.categories] for tail in new]
+        self._seats = np.concatenate([self._seats, np.array(seats, np.int16)])
+        self._predicted = np.concatenate([self._predicted, np.array(predicted, np.int64)])
+        told = np.array(missing, np.int64).reshape(len(new), len(spec.categorical))
+        self._missing = np.concatenate([self._missing, told])
 
     def _number(self, version: str, role: str) -> int:
         name = (version, role)

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from driftloop.schemas.specification import MonitorSpecification, feature_bins, numeric_codes
+from driftloop.schemas.coder import codes_of_many
+from driftloop.schemas.specification import MonitorSpecification, feature_bins
 from driftloop.streams.observer.embeddings import blocks_of
 from numpy.typing import NDArray
 
@@ -69,7 +70,7 @@ class FeatureSketch:
         )
         self.head = Layout([(b.name, b.width, b.is_count) for b in self.layout.blocks[: 1 + len(task.head)]])
         """What a segment's panes count of its predictions: no features."""
-        self._firsts = np.array([self.layout.at[name] for name, _, _ in per_feature], np.int64)
+        self.firsts = np.array([self.layout.at[name] for name, _, _ in per_feature], np.int64)
         self._special: dict[str, tuple[str, int]] = {}
         for f in features if spec.has_bins else ():
             self._special[f"missing:{f.name}"] = (f"feature:{f.name}", feature_bins(f) - 1)
@@ -78,26 +79,6 @@ class FeatureSketch:
         for f in spec.embeddings:
             if f.bins:
                 self._special[f"missing:{f.name}"] = (f"feature:{f.name}", f.bins - 1)
-
-    def columns(
-        self, scores: NDArray[np.float64], predicted: Codes, numeric: NDArray[np.float64], categories: Codes
-    ) -> Codes:
-        """int64[n, M]: the columns that each row raises. ``categories`` are the codes of Tails.category_codes; where
-        the specification has no bins, they are -1 and 0 for missing and there."""
-        at, rows, head = self.layout.at, len(scores), 1 + len(self.task.head)
-        found = np.empty((rows, head + len(self._firsts)), np.int64)
-        found[:, 0] = at["predictions"]
-        for j, ((name, _), codes) in enumerate(zip(self.task.head, self.task.codes(scores, predicted), strict=True)):
-            found[:, 1 + j] = at[name] + codes
-        split = head + numeric.shape[1]
-        if self.spec.has_bins:
-            found[:, head:split] = numeric_codes(numeric, self.spec)
-            found[:, split:] = categories
-            found[:, head:] += self._firsts
-        else:
-            missing = np.concatenate([np.isnan(numeric), categories < 0], axis=1)
-            found[:, head:] = np.where(missing, self._firsts, self.layout.sink)
-        return found
 
     def head_columns(self, columns: Codes) -> Codes:
         """The same rows in the columns of ``head``."""
@@ -111,3 +92,36 @@ class FeatureSketch:
             if code in bins_there:
                 found[name] = counts[bins_there.index(code)]
         return found
+
+
+def columns_of(
+    sketches: Sequence[FeatureSketch],
+    lengths: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    predicted: Codes,
+    numeric: NDArray[np.float64],
+    categories: Codes,
+) -> Codes:
+    """int64[n, M]: the columns that each row raises; the first ``lengths[0]`` rows are the first one's, and so on.
+
+    All of them have one task, as many features of each kind, and bins or none. ``categories`` are the codes of
+    Tails.category_codes; where the specification has no bins, they are -1 and 0 for missing and there.
+    """
+    one = sketches[0]
+    at, rows, head = one.layout.at, len(scores), 1 + len(one.task.head)
+    firsts = one.firsts
+    if len(sketches) > 1:
+        firsts = np.repeat(np.stack([s.firsts for s in sketches]), lengths, axis=0)
+    found = np.empty((rows, head + len(one.firsts)), np.int64)
+    found[:, 0] = at["predictions"]
+    for j, ((name, _), codes) in enumerate(zip(one.task.head, one.task.codes(scores, predicted), strict=True)):
+        found[:, 1 + j] = at[name] + codes
+    split = head + numeric.shape[1]
+    if one.spec.has_bins:
+        found[:, head:split] = codes_of_many([s.spec.coder for s in sketches], lengths, numeric)
+        found[:, split:] = categories
+        found[:, head:] += firsts
+    else:
+        missing = np.concatenate([np.isnan(numeric), categories < 0], axis=1)
+        found[:, head:] = np.where(missing, firsts, one.layout.sink)
+    return found

@@ -14,6 +14,7 @@ from driftloop.streams.observer.join import ACCEPTED, Join, Predictions
 from driftloop.streams.observer.panes import Place, fold_into
 from driftloop.streams.observer.replay import Replay
 from driftloop.streams.observer.segments import payload_types
+from driftloop.streams.observer.sketch import columns_of
 from driftloop.streams.observer.table import Added
 from numpy.typing import NDArray
 
@@ -55,8 +56,10 @@ def fold_pairs(parts: Iterable[Met], join: Join, replay: Replay) -> None:
 def _fold_made(parts: Sequence[Made], replay: Replay) -> None:
     edition, new = parts[0].edition, parts[0].new
     batch = Predictions(*stacked([part.new.batch for part in parts]))
-    whose = _whose([len(part.verdicts) for part in parts])
-    verdicts, columns = stacked([(part.verdicts, _columns(part.edition, part.new)) for part in parts])
+    lengths = np.array([len(part.verdicts) for part in parts])
+    whose = np.repeat(np.arange(len(parts)), lengths)
+    verdicts, *told = stacked([(part.verdicts, *part.new[1:5]) for part in parts])
+    columns = columns_of([part.edition.sketch for part in parts], lengths, *told)
     accepted = verdicts == ACCEPTED
     segments, projected = new.segments, edition.embeddings.project(new.vectors)  # read of an edition by itself alone
     if edition.embeddings:
@@ -86,7 +89,7 @@ def _fold_made(parts: Sequence[Made], replay: Replay) -> None:
 def _fold_met(parts: Sequence[Met], join: Join, replay: Replay) -> None:
     edition = parts[0].edition
     predictions, truths = stacked([part[1:] for part in parts])
-    whose = _whose([len(part.predictions) for part in parts])
+    whose = np.repeat(np.arange(len(parts)), [len(part.predictions) for part in parts])
     clock, task, made, known = edition.clock, edition.task, join.predictions.columns, join.truths.columns
     if replay.layers:  # those that were not folded before a rewind
         starts = clock.start_of(clock.pane_of(made["times"][predictions]))
@@ -107,16 +110,8 @@ def _fold_met(parts: Sequence[Met], join: Join, replay: Replay) -> None:
         edition.label_segments.fold_each(place, added, np.stack(codes, axis=1))
 
 
-def _columns(edition: Edition, new: Gathered) -> NDArray[np.int64]:
-    return edition.sketch.columns(new.scores, new.predicted, new.numeric, new.categories)
-
-
 def _grouped(parts: Iterable[PartT], key: Callable[[Edition], Hashable]) -> Iterable[list[PartT]]:
     found: dict[Hashable, list[PartT]] = {}
     for part in parts:
         found.setdefault(key(part.edition), []).append(part)
     return found.values()
-
-
-def _whose(lengths: Sequence[int]) -> NDArray[np.int64]:
-    return np.repeat(np.arange(len(lengths)), lengths)

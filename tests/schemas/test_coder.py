@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from driftloop.schemas.coder import Coder
+from driftloop.schemas.coder import Coder, codes_of_many
 from driftloop.schemas.specification import Feature, MonitorSpecification, feature_bins, numeric_codes
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +50,17 @@ def test_codes_equal_searchsorted(drawn: tuple[list[list[float]], NDArray[np.flo
     with np.errstate(all="raise"):  # not a warning either
         found = Coder(edges).codes(matrix)
     assert found.tolist() == searched(edges, matrix).tolist()
+
+
+@given(st.lists(st.tuples(st.lists(edge_lists, min_size=2, max_size=2), st.integers(0, 5)), min_size=1, max_size=4))
+def test_many_coders_at_once_give_what_each_gives_alone(drawn: list[tuple[list[list[float]], int]]) -> None:
+    coders, lengths = [Coder(edges) for edges, _ in drawn], [rows for _, rows in drawn]
+    random = np.random.default_rng(len(drawn))
+    parts = [random.choice([math.nan, math.inf, -math.inf, *edges[0], *edges[1], 0.5], (n, 2)) for edges, n in drawn]
+    found = codes_of_many(coders, np.array(lengths), np.concatenate(parts))
+    assert found.tolist() == [
+        row for one, part in zip(coders, parts, strict=True) for row in one.codes(part).tolist()
+    ]
 
 
 def test_many_rows_of_many_shapes() -> None:
