@@ -62,7 +62,9 @@ class Counters:
 
     def take_due(self, watermark: float) -> list[tuple[float, dict[str, int]]]:
         """(instant, totals above zero as of then) of the instants at or before the watermark, ascending."""
-        found = []
+        found: list[tuple[float, dict[str, int]]] = []
+        if not self.pending or min(self.pending) > watermark:
+            return found
         for due in sorted(due for due in self.pending if due <= watermark):
             self.totals = [a + b for a, b in zip(self.totals, self.pending.pop(due), strict=True)]
             found.append((due, {name: n for name, n in zip(NAMES, self.totals, strict=True) if n}))

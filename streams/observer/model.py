@@ -154,10 +154,12 @@ class ModelFold:
             return []
         told: list[Told] = []
         for edition in self.editions.values():
+            horizon_seconds = max(edition.spec.horizon_seconds, self.join.terms.horizon_seconds)
             for panes in edition.panes.values():
                 until = predictions_watermark if panes.kind == "features" else watermark
-                told += [Told(due.due, edition, panes, due) for due in panes.take_due(until)]
-                panes.close(until, max(edition.spec.horizon_seconds, self.join.terms.horizon_seconds))
+                if panes.is_due(until):
+                    told += [Told(due.due, edition, panes, due) for due in panes.take_due(until)]
+                panes.close(until, horizon_seconds)
         told.sort(key=lambda t: t.due)  # stable: within an instant by edition, kind and key
         for one in told:
             self._count_told(one)

@@ -79,6 +79,10 @@ class Panes:
         """Count n rows in."""
         fold_into([self], np.zeros(len(place.panes), np.int64), place, added)
 
+    def is_due(self, watermark: float) -> bool:
+        """Something is due at or before the watermark."""
+        return bool(self._dues) and self._dues[0] <= watermark
+
     def take_due(self, watermark: float) -> Iterator[Due]:
         """What is due at or before the watermark, in order of (instant, key)."""
         while self._dues and self._dues[0] <= watermark:

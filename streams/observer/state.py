@@ -41,6 +41,7 @@ PARTS_MOST = 16
 STORES = ("predictions", "truths")
 _PART = struct.Struct("<d4qHI")
 """Instant (NaN: the total), span, number of sums, number of columns."""
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 Record = tuple[bytes, bytes | None]
 
 
@@ -60,7 +61,7 @@ def model_records(fold: ModelFold) -> Iterator[Record]:
     model = fold.model
     if fold.changed:
         fold.changed = False
-        yield key_of("model", model), json.dumps(_summary(fold), separators=(",", ":")).encode()
+        yield key_of("model", model), _compact(_summary(fold)).encode()
         for number in fold.editions.keys() - fold.saved_editions:
             yield key_of("specification", model, number), fold.editions[number].spec.to_json().encode()
         for number in fold.saved_editions - fold.editions.keys():
@@ -80,7 +81,7 @@ def pool_records(pools: Pools) -> Iterator[Record]:
         name = str(pool.number)
         if pool.changed:
             pool.changed = False
-            yield key_of("pool", name), json.dumps(_summary_of_pool(pool), separators=(",", ":")).encode()
+            yield key_of("pool", name), _compact(_summary_of_pool(pool)).encode()
         yield from _row_records(name, "predictions", "met", pool.join.predictions)
         yield from _row_records(name, "truths", "used", pool.join.truths)
 

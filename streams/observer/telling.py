@@ -103,7 +103,7 @@ def progress_outputs(topic: str, progress: Progress) -> list[Output]:
 def _split(layout: Layout, total: Sums) -> tuple[dict[str, int], dict[str, tuple[tuple[int, ...], tuple[int, ...]]]]:
     """(counts, histograms) by name out of the flat columns."""
     ends = total.columns.searchsorted(layout.ends).tolist()
-    columns, values = total.columns.tolist(), total.counts.tolist()
+    bins, values = (total.columns - layout.firsts[total.columns]).tolist(), total.counts.tolist()
     counts: dict[str, int] = {}
     histograms: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
     start = 0
@@ -112,8 +112,6 @@ def _split(layout: Layout, total: Sums) -> tuple[dict[str, int], dict[str, tuple
             if block.is_count:
                 counts[block.name] = values[start]
             else:
-                first = block.first
-                bins = tuple([column - first for column in columns[start:end]])
-                histograms[block.name] = (bins, tuple(values[start:end]))
+                histograms[block.name] = (tuple(bins[start:end]), tuple(values[start:end]))
             start = end
     return counts, histograms

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import overload
 
 import numpy as np
@@ -23,6 +23,8 @@ RECORDS_MOST = 32_768
 BYTES_MOST = 8 << 20
 COLLECTS_MOST = 5
 """Checkpoints, a second apart at least, after which everything is read."""
+LOOKED_AT_LEAST = 200
+"""Of a batch with more records than that, twice as many of them are looked at for their event time."""
 _EVENT_TIME = slice(SINGLE_OBJECT_BYTES, SINGLE_OBJECT_BYTES + 8)
 
 
@@ -81,7 +83,10 @@ def greatest_event_time(records: SourceRecords) -> float:
 
     Nothing is checked but that it may be a time: a wrong guess costs an early reading, or a late one.
     """
-    starts = b"".join([value[_EVENT_TIME] for value in records.values if value and len(value) >= _EVENT_TIME.stop])
+    values = records.values
+    if len(values) > LOOKED_AT_LEAST:  # each topic is about in order of time: its last records tell
+        values = [*values[:: len(values) // LOOKED_AT_LEAST], *values[-LOOKED_AT_LEAST:]]
+    starts = b"".join([value[_EVENT_TIME] for value in values if value and len(value) >= _EVENT_TIME.stop])
     times = np.frombuffer(starts, "<f8")
     latest = max(records.timestamps_ms) / 1000.0 + FUTURE_SECONDS_MOST
     return float(times[(times >= EARLIEST_EVENT_TIME) & (times <= latest)].max(initial=-math.inf))
@@ -94,10 +99,10 @@ def joined(parts: Sequence[SourceRecords]) -> SourceRecords:
     return SourceRecords(
         parts[0].topic,
         parts[0].partition,
-        [offset for part in parts for offset in part.offsets],
-        [key for part in parts for key in part.keys],
-        [value for part in parts for value in part.values],
-        [stamp for part in parts for stamp in part.timestamps_ms],
+        list(chain.from_iterable([part.offsets for part in parts])),
+        list(chain.from_iterable([part.keys for part in parts])),
+        list(chain.from_iterable([part.values for part in parts])),
+        list(chain.from_iterable([part.timestamps_ms for part in parts])),
         _JoinedHeaders([part.headers for part in parts]),
         parts[-1].lag,
     )
