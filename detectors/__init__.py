@@ -11,7 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from driftloop.detectors import chi2_sr, csr, e_detector, e_sr, river_adapter, seasonal, window_csr
+from driftloop.detectors import (
+    chi2_sr,
+    csr,
+    e_detector,
+    e_sr,
+    rff_mmd,
+    river_adapter,
+    seasonal,
+    whitened_covariance,
+    window_csr,
+)
 from driftloop.detectors.classical import adwin, ddm, eddm, hddm_a, hddm_w, kswin, page_hinkley
 from driftloop.detectors.scanning import Found
 from driftloop.detectors.verdict import Verdict
@@ -60,6 +70,8 @@ DETECTORS: dict[str, Detector] = _table(
     e_detector=(e_detector, "the losses of one pane, as a histogram"),
     window_csr=(window_csr, "a score a feature of one window"),
     chi2_sr=(chi2_sr, "counts a feature of one window of independent rows"),
+    rff_mmd=(rff_mmd, "Fourier sums of one window, many numbers together"),
+    whitened_covariance=(whitened_covariance, "sums of whitened numbers and their products of one window"),
     e_sr=(e_sr, "losses in 0..1, one after the other"),
     csr=(csr, _VALUES),
     adwin=(adwin, _VALUES),

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from driftloop.detectors import DETECTORS
 from driftloop.detectors.e_detector import Losses
+from driftloop.detectors.ranked import Window
+from driftloop.detectors.rff_mmd import Fourier
 from driftloop.detectors.seasonal import Pane, Settings, fit
+from driftloop.detectors.whitened_covariance import Moments
 from driftloop.detectors.window_csr import Scores, uniform_of
 
 from .seasonal.streams import HOUR, MONDAY, layout
@@ -47,6 +50,12 @@ def answers() -> dict[str, Answers]:
     def same_score(i: int) -> Scores:
         return Scores((0.3,) * 3, tuple(uniform_of("constant", i, feature) for feature in range(3)))
 
+    def waves(value: float, i: int = 0) -> Window[Fourier]:
+        return Window(Fourier(50, np.full(16, value), np.zeros(16)), uniform_of("waves", i))
+
+    def sums(value: float, i: int = 0) -> Window[Moments]:
+        return Window(Moments(50, np.full(3, value), 50.0 * np.eye(3)), uniform_of("sums", i))
+
     values = Answers((LEFT_OUT, [[NAN] * 3]), (LEFT_OUT, [[INFINITE, -INFINITE]]), lambda _: [0.0] * 50)
     flat = np.tile([60, 0, 40], 26)
     return dict.fromkeys([*VALUE_BY_VALUE, "river"], values) | {
@@ -58,6 +67,8 @@ def answers() -> dict[str, Answers]:
         "window_csr": Answers(
             (NO_STEP, [Scores((NAN,) * 3, (0.5,) * 3)]), (RANKED, [Scores((INFINITE,) * 3, (0.5,) * 3)]), same_score
         ),
+        "rff_mmd": Answers((REFUSED, [waves(NAN)]), (REFUSED, [waves(INFINITE)]), lambda i: waves(20.0, i)),
+        "whitened_covariance": Answers((REFUSED, [sums(NAN)]), (REFUSED, [sums(INFINITE)]), lambda i: sums(0.0, i)),
         "chi2_sr": Answers(
             (REFUSED, [((NAN, 1, 1, 1), (1, 1))]),
             (REFUSED, [((1, 1, 1, 1), (INFINITE, 1))]),

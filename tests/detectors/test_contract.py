@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 from driftloop.detectors import DETECTORS, Verdict
 from driftloop.detectors.e_detector import Losses
+from driftloop.detectors.ranked import Window
+from driftloop.detectors.rff_mmd import Fourier, fourier
 from driftloop.detectors.seasonal import Pane, Settings, fit
+from driftloop.detectors.whitened_covariance import Moments, moments
 from driftloop.detectors.window_csr import Scores
 
 from .seasonal.streams import MONDAY, layout, panes
@@ -40,8 +44,39 @@ VALUE_BY_VALUE: dict[str, dict[str, Any]] = {
 }
 
 
+FREQUENCIES = np.random.default_rng(9).standard_normal((3, 16)) / 2.5
+
+
 def counts(rng: np.random.Generator, shares: list[float], n: int) -> tuple[int, ...]:
     return tuple(rng.multinomial(n, shares).tolist())
+
+
+def waves(rows: np.ndarray) -> Fourier:
+    return fourier(rows, FREQUENCIES)
+
+
+def of_sums() -> list[Case]:
+    """Those that take sums over many numbers together."""
+    rng, nothing = np.random.default_rng(2), np.empty((0, 3))
+
+    def many(make: Callable[[np.ndarray], Any], spread: float, windows: int) -> list[Window[Any]]:
+        return [Window(make(rng.normal(0.0, spread, (100, 3))), rng.random()) for _ in range(windows)]
+
+    wrong = {
+        "rff_mmd": Fourier(5, np.zeros(2), np.zeros(2)),
+        "whitened_covariance": Moments(5, np.zeros(2), np.eye(2)),
+    }
+    return [
+        Case(
+            name,
+            {"reference": make(rng.normal(size=(2_000, 3))), "threshold": 200.0},
+            many(make, 1.0, 60),
+            many(make, 2.0, 40),
+            Window(make(nothing), 0.5),
+            Window(wrong[name], 0.5),
+        )
+        for name, make in {"rff_mmd": waves, "whitened_covariance": moments}.items()
+    ]
 
 
 def cases() -> list[Case]:
@@ -85,6 +120,7 @@ def cases() -> list[Case]:
             ((0,) * 4, (0, 0)),
             ((1, 2, 3), (1, 1)),
         ),
+        *of_sums(),
         Case(
             "seasonal",
             {"watched": settings, "baseline": fit(settings, list(panes(336)))},
