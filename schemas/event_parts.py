@@ -148,10 +148,10 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class LossShare:
-    """What one segment has to do with a rise of the mean loss: (w1 l1 - w0 l0) = mix + within, before 0, since 1.
+    """What one segment has to do with a rise of the mean loss (streams/judge/attribution.py).
 
-    ``share``: of the whole rise; those of one segmentation add up to 1. ``mix``: its part of the traffic has changed;
-    ``within``: the loss on its rows has."""
+    ``mix``: its part of the traffic has changed; ``within``: the loss on its rows has. Both of all segments of a
+    segmentation add up to the rise, ``share``, of it, to 1."""
 
     segmentation: str
     segment: str

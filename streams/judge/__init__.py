@@ -6,6 +6,7 @@
         performance.py    the loss test (detectors/e_detector.py) and incidents.py
         counter_alarms.py what the observer's counters say (placement.py, overflow.py)
         silencing.py      what people have silenced
+        evidence.py       what an incident says: suspects.py (loss_given_score.py), attribution.py, past.py
         quality_watch.py  data quality (quality.py, quality_history.py), incidents of its own
         feature_watch.py  the feature test: conformal_watch.py over features.py (detectors/window_csr.py), or where
                           the monitor has a season season_watch.py over season.py (detectors/seasonal/)

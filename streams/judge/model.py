@@ -19,15 +19,17 @@ from driftloop.detectors import e_detector
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import DriftDetected, IncidentChanged, Pane, SilenceChanged, TestState, WindowMeasured
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import feature_watch, incidents, windows
+from driftloop.streams.judge import feature_watch, incidents, quality_watch, windows
 from driftloop.streams.judge.champion import Champion, next_champion
 from driftloop.streams.judge.conformal_watch import ConformalWatch
 from driftloop.streams.judge.counter_alarms import CounterAlarms
 from driftloop.streams.judge.editions import Edition, Editions
+from driftloop.streams.judge.evidence import Evidence, Scene
 from driftloop.streams.judge.feature_watch import FeatureWatch
 from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
 from driftloop.streams.judge.measured import Moment, measure
 from driftloop.streams.judge.named_watch import NamedWatch
+from driftloop.streams.judge.past import Past
 from driftloop.streams.judge.performance import MaturedPane, Performance
 from driftloop.streams.judge.quality_watch import Judged, QualityWatch
 from driftloop.streams.judge.reference import Lookup, Reference
@@ -36,7 +38,7 @@ from driftloop.streams.judge.state import Group, Records, Store, key
 from driftloop.streams.judge.sums import COUNTERS, FEATURES, LABELS, PAIRED, PaneSums, total
 from driftloop.streams.judge.tasks import loss_of
 from driftloop.streams.judge.waiting import Waiting
-from driftloop.streams.judge.windows import FEATURES_CLOSING, Window
+from driftloop.streams.judge.windows import FEATURES_CLOSING, LABELS_CLOSING, Window
 
 EMPTY_WINDOWS_MOST = 100
 """So many windows in a row are told without data; then the clock waits for the next prediction."""
@@ -71,6 +73,7 @@ class ModelJudge:
         self.quality = QualityWatch()
         self.silences = Silencing()
         self.named = NamedWatch(detectors)
+        self.evidence = Evidence()
         self.alarms: tuple[DriftDetected, ...] = ()
         self.reference_name = ""
         self.counters = CounterAlarms()
@@ -99,6 +102,8 @@ class ModelJudge:
     def step(self, now: float, idle: tuple[int, ...] = ()) -> Iterator[Told]:
         """Work off the instant ``now``, which is the next. ``idle``: partitions that were left out."""
         for told in self._work_off(now, idle):
+            if isinstance(told, IncidentChanged):
+                told = self._explained(told, now, idle)  # noqa: PLW2901
             yield self.silences.marked(told)
         yield from self.silences.again(now)
 
@@ -116,6 +121,13 @@ class ModelJudge:
             yield from self._mature(group, start, sums, reference, now)
         yield from self._close(reference, now, idle)
         self.ledger.forget(now, self.model)
+
+    def _explained(self, told: IncidentChanged, now: float, idle: tuple[int, ...]) -> IncidentChanged:
+        is_quality = told.kind == quality_watch.KIND
+        incident = self.quality.incident if is_quality else self.performance.incident
+        reference = self.lookup.reference(self.model, told.spec)
+        scene = Scene(self.editions[told.spec], self.ledger, reference, now, self.quality.standing, idle)
+        return self.evidence.explain(told, incident.began_at, scene)
 
     def _apply(self, now: float) -> dict[float, set[tuple[str, str]]]:
         """Count the panes that are due; who served as champion in which pane."""
@@ -205,6 +217,14 @@ class ModelJudge:
             self.ledger.told(window, self.model)
             specification = self.editions[measured.spec].specification
             yield from self._recorded(specification, self.named.measured(specification, measured), now)
+            if what == LABELS_CLOSING and window.group.role == CHAMPION:
+                self._remember(window)
+
+    def _remember(self, window: Window) -> None:
+        both = (self.performance.incident, self.quality.incident)
+        since = min((incident.began_at for incident in both if incident.state == incidents.OPEN), default=None)
+        self.evidence.past.learn(self.editions[window.group.spec].specification, window, since)
+        self.store.put(key("past", self.model), self.evidence.past.to_bytes())
 
     def _tick(self, empty: bool, edition: Edition) -> None:
         """A window of the champion has ended."""
@@ -359,6 +379,8 @@ class ModelJudge:
             self.named.restore(record.value)
         for record in records.get("quality", []):
             self.quality = QualityWatch.from_bytes(record.value)
+        for record in records.get("past", []):
+            self.evidence.past = Past.from_bytes(record.value)
         for record in records.get("silences", []):
             self.silences = Silencing.from_bytes(record.value)
         self.waiting.restore(records.get("pending", []))

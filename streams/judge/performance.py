@@ -111,7 +111,9 @@ class Performance:
         )
         return [
             found,
-            _changed(specification, self.incident, told, pane.as_of, summary, pane.offsets_since(change.since)),
+            _changed(
+                specification, self.incident, told, pane.as_of, summary, pane.offsets_since(self.incident.began_at)
+            ),
         ]
 
     def attach(self, evidence: tuple[DriftDetected, ...]) -> None:

@@ -119,6 +119,14 @@ class QualityWatch:
         return [_changed(specification, before, change, window, summary)]
 
     @property
+    def standing(self) -> tuple[tuple[str, str], ...]:
+        """(rule, feature) that the open incident is about, those of the last window first."""
+        if self.incident.state != incidents.OPEN:
+            return ()
+        known = [(alarm.detector.removeprefix(f"{KIND}:"), alarm.feature) for alarm in self.incident.evidence]
+        return tuple(dict.fromkeys((*self.broken, *known)))
+
+    @property
     def open(self) -> tuple[str, ...]:
         """Its id while an incident is open."""
         return (self.incident.identity,) if self.incident.state == incidents.OPEN else ()

@@ -21,13 +21,15 @@ LEAST_LOSS = 1e-6
 
 class Reference(NamedTuple):
     """``name``: its hash. ``features``: counts on the specification's bins. ``loss``: None where nothing was
-    labelled. ``season``: what was learned of it; None: nothing was looked for.
+    labelled. ``season``: what was learned of it; None: nothing was looked for. ``score_by_label``: counts of a
+    binary model's labelled rows.
     """
 
     name: str
     features: Mapping[str, tuple[int, ...]]
     loss: LossBaseline | None
     season: SeasonBaseline | None = None
+    score_by_label: tuple[tuple[int, ...], ...] = ()
 
 
 class LossBaseline(NamedTuple):
@@ -81,7 +83,13 @@ class CatalogueLookup:
             return None
         name, baselines = found
         if name not in self._known:
-            self._known[name] = Reference(name, baselines.features, loss_baseline(baselines), baselines.season)
+            self._known[name] = Reference(
+                name,
+                baselines.features,
+                loss_baseline(baselines),
+                baselines.season,
+                score_by_label=baselines.score_by_label,
+            )
         return self._known[name]
 
     def orders(self, model: str) -> Sequence[Order]:

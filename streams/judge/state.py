@@ -6,6 +6,7 @@
     loss     [model]    the loss test                               features [model]     the feature test
     quality  [model]    data quality: history and incident      silences [model]    what people have silenced
     named    [model]    detectors of the user's choice
+    past     [model]    windows that are over, by segment
 
 A key is a canonical JSON list, its first entry the kind. Whatever a record does not say (sums, which closings are
 past, what has matured) follows from the others, so that nothing can contradict itself.
@@ -24,7 +25,19 @@ from driftloop.schemas.events import Pane
 LAYOUT = 1
 """Raised when records change their meaning; the transport refuses a state of another layout."""
 PARTITION_KINDS = ("frontier", "sight")
-KINDS = (*PARTITION_KINDS, "features", "loss", "model", "named", "pane", "pending", "quality", "silences", "window")
+KINDS = (
+    *PARTITION_KINDS,
+    "features",
+    "loss",
+    "model",
+    "named",
+    "pane",
+    "past",
+    "pending",
+    "quality",
+    "silences",
+    "window",
+)
 
 
 class Group(NamedTuple):

@@ -24,7 +24,7 @@ def test_the_state_of_what_is_over_is_deleted() -> None:
     kinds = [key.split(b'"')[1].decode() for key in judge.state]
     assert kinds.count("window") == 3, "the empty ones that could still be corrected"
     rest = sorted(kind for kind in kinds if kind != "window")
-    assert rest == ["features", "frontier", "loss", "model", "quality", "sight", "sight", "sight"]
+    assert rest == ["features", "frontier", "loss", "model", "past", "quality", "sight", "sight", "sight"]
 
 
 def test_the_state_is_bounded_by_the_horizon_not_by_the_age() -> None:

@@ -1,0 +1,168 @@
+"""What is told of an incident beside its alarms: since which offsets, what it may be, whom it touches, what it costs.
+
+offsets          from the first bad one on: of the pane in which the change began; where that has been forgotten,
+                 of its window (past.py); later updates have the same first ones
+suspects         suspects.py
+loss_shares      attribution.py, of windows before the change against those since, labels so far
+traffic_touched  the segments that make up the rise; without segments, of what moved: the greatest share of a
+                 broken rule, or of an alarming feature the least share of rows that must have changed to turn the
+                 reference's histogram into the current one (total variation)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+
+import numpy as np
+from driftloop.schemas.events import DriftDetected, IncidentChanged, LossShare, OffsetRange
+from driftloop.streams.judge import attribution, loss_given_score
+from driftloop.streams.judge.editions import Edition
+from driftloop.streams.judge.ledger import CHAMPION, Ledger
+from driftloop.streams.judge.loss_given_score import Explained
+from driftloop.streams.judge.past import Past, PastWindow, losses
+from driftloop.streams.judge.reference import Reference
+from driftloop.streams.judge.silencing import kind_of
+from driftloop.streams.judge.sums import FEATURES, LABELS, PaneSums, Total, total
+from driftloop.streams.judge.suspects import Signs, suspects
+from driftloop.streams.judge.windows import Window
+
+PERFORMANCE = "performance"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is known when an incident is told. ``quality``: (rule, feature) that are broken."""
+
+    edition: Edition
+    ledger: Ledger
+    reference: Reference | None
+    now: float
+    quality: tuple[tuple[str, str], ...] = ()
+    idle: tuple[int, ...] = ()
+
+    def windows(self, since: float) -> list[Window]:
+        """Of every champion, those that end behind ``since``, in order."""
+        spec, seconds = self.edition.specification.spec, self.edition.specification.window_seconds
+        found = [
+            window
+            for (group, start), window in self.ledger.windows.items()
+            if group.role == CHAMPION and group.spec == spec and window.panes and start + seconds > since
+        ]
+        return sorted(found, key=lambda window: (window.start, window.group.version))
+
+    def panes(self, since: float) -> list[tuple[float, PaneSums]]:
+        """Their panes from ``since`` on."""
+        return [(at, w.panes[at]) for w in self.windows(since) for at in sorted(w.panes) if at >= since]
+
+
+@dataclass(slots=True)
+class Evidence:
+    """``past``: windows that are over, to compare with."""
+
+    past: Past = field(default_factory=Past)
+
+    def explain(self, told: IncidentChanged, since: float, scene: Scene) -> IncidentChanged:
+        """The event with all of it; one that is resolved says no more. ``since``: event time of the change."""
+        if told.change == "resolved":
+            return told
+        is_loss = told.kind == PERFORMANCE
+        shares = self._shares(since, scene) if is_loss else ()
+        panes = scene.panes(since)
+        sums = total(scene.edition.layout, [pane for _, pane in panes])
+        features = tuple(alarm for alarm in told.evidence if kind_of(alarm) == "drift")
+        signs = Signs(
+            loss=is_loss,
+            quality=scene.quality,
+            features=features,
+            explained=_explained(sums, scene) if is_loss else None,
+            labels=_labels(panes, scene),
+            idle=scene.idle,
+            partitions=len({r.partition for r in told.offsets if r.topic == "predictions"} | set(scene.idle)),
+        )
+        return replace(
+            told,
+            offsets=self._offsets(told.offsets, since, scene),
+            suspects=suspects(signs),
+            traffic_touched=_touched(told, shares, features, sums, scene),
+            loss_shares=shares[: attribution.SHARES_MOST],
+        )
+
+    def _offsets(self, offsets: tuple[OffsetRange, ...], since: float, scene: Scene) -> tuple[OffsetRange, ...]:
+        """The same, from the first bad one on."""
+        first = {(r.topic, r.partition): r.first for r in offsets}
+        last = {(r.topic, r.partition): r.last for r in offsets}
+        for window in self._forgotten(since, scene):
+            for place, offset in window.first.items():
+                first[place] = min(offset, first.get(place, offset))
+                last[place] = max(offset, last.get(place, offset))
+        return tuple(OffsetRange(*place, first[place], last[place]) for place in sorted(first))
+
+    def _forgotten(self, since: float, scene: Scene) -> list[PastWindow]:
+        """Windows that end behind ``since`` and of which the ledger knows nothing any more."""
+        here = {(w.start, w.group.version) for w in scene.windows(since)}
+        seconds = scene.edition.specification.window_seconds
+        return [w for w in self.past.recent if w.start + seconds > since and (w.start, w.version) not in here]
+
+    def _shares(self, since: float, scene: Scene) -> tuple[LossShare, ...]:
+        specification = scene.edition.specification
+        before = self.past.before(since, specification.window_seconds)
+        gone = [window.segments for window in self._forgotten(since, scene)]
+        now = attribution.added([*gone, *(losses(specification, w) for w in scene.windows(since))])
+        judged, found = set(scene.edition.segments), list[LossShare]()
+        for segmentation in specification.segments:
+            names = [name for name in segmentation.segments if name in judged]
+            found += attribution.loss_shares(segmentation.name, names, before, now)
+        return tuple(sorted(found, key=lambda s: (-s.share, s.segmentation, s.segment)))
+
+
+def _explained(sums: Total, scene: Scene) -> Explained | None:
+    """Only of a binary model, whose reference knows the scores by label."""
+    reference, layout = scene.reference, scene.edition.layout
+    if reference is None or scene.edition.specification.task != "binary" or len(reference.score_by_label) != 2:
+        return None
+    current = np.stack([layout.read(LABELS, sums.labels, f"score_by_label:{y}") for y in (0, 1)])
+    return loss_given_score.explain(np.asarray(reference.score_by_label, np.int64), current)
+
+
+def _labels(panes: Iterable[tuple[float, PaneSums]], scene: Scene) -> tuple[float, float]:
+    """(known, expected by now) of these panes, by the delay curve."""
+    specification, known, expected = scene.edition.specification, 0, 0.0
+    curve = scene.ledger.delays.under(specification.delay_edges_seconds).curve
+    if curve.predictions <= 0:
+        return 0.0, 0.0
+    shares = [0.0, *accumulate(count / curve.predictions for count in curve.labelled)]
+    for start, pane in panes:
+        age = scene.now - start - specification.pane_seconds
+        buckets = sum(edge <= age for edge in specification.delay_edges_seconds)
+        known += sum(pane.labelled[:buckets])
+        expected += pane.predictions * shares[buckets]
+    return float(known), expected
+
+
+def _touched(
+    told: IncidentChanged,
+    shares: tuple[LossShare, ...],
+    features: tuple[DriftDetected, ...],
+    sums: Total,
+    scene: Scene,
+) -> float | None:
+    by_segment = attribution.touched(shares)
+    if by_segment is not None:
+        return by_segment
+    broken = [alarm for alarm in told.evidence if kind_of(alarm) == "data_quality"]
+    found = [min(1.0, abs(alarm.effect)) if alarm.unit == "share" else 1.0 for alarm in broken]
+    found += [_changed_rows(alarm.feature, sums, scene) for alarm in features]
+    return max(found, default=None)
+
+
+def _changed_rows(feature: str, sums: Total, scene: Scene) -> float:
+    """Total variation between the reference's histogram and the current one."""
+    name, layout = f"feature:{feature}", scene.edition.layout
+    if scene.reference is None or name not in layout.places[FEATURES] or feature not in scene.reference.features:
+        return 0.0
+    was, now = np.asarray(scene.reference.features[feature]), layout.read(FEATURES, sums.features, name)
+    if not was.sum() or not now.sum() or len(was) != len(now):
+        return 0.0
+    return float(np.abs(was / was.sum() - now / now.sum()).sum() / 2)

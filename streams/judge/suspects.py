@@ -1,0 +1,94 @@
+"""What an incident may be: six readings, each by a stated rule from numbers that the judge has anyway.
+
+    own_lag        partitions were left out of the frontier, or are silent: weight, their share
+    label_outage   less than half of the labels that the delay curve expects by now is there: weight, what is missing
+    data_quality   rules of data quality are broken: weight 1
+    prior          labels happen more or less often (by SURE standard errors and PRIOR_LEAST), and the loss is what
+                   that alone makes of it (loss_given_score.py): weight, the share of the rise so explained
+    covariate      the loss is what the new scores make of it, the truth given the score as it was: weight, likewise;
+                   where that cannot be told (not a binary model) features that alarm weigh a HALF
+    concept        what neither explains of the rise of the loss
+
+Nothing is excluded by another: the weights say how much each accounts for, the order breaks ties. Data come first: a
+broken pipeline makes any model look stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from driftloop.schemas.events import DriftDetected, Suspect
+from driftloop.streams.judge.loss_given_score import Explained
+
+OWN_LAG, LABEL_OUTAGE, DATA_QUALITY = "own_lag", "label_outage", "data_quality"
+PRIOR, COVARIATE, CONCEPT = "prior", "covariate", "concept"
+ORDER = (OWN_LAG, LABEL_OUTAGE, DATA_QUALITY, PRIOR, COVARIATE, CONCEPT)
+SURE = 4.0
+PRIOR_LEAST = 0.02
+"""Two points: less explains no incident."""
+HALF = 0.5
+LABELS_LEAST = 30.0
+"""So many must be expected before their absence says anything."""
+WEIGHT_LEAST = 0.1
+"""A reading that accounts for less is not told."""
+NAMED_MOST = 5
+
+
+class Signs(NamedTuple):
+    """``quality``: rules that are broken (rule, feature). ``features``: alarms of features and scores. ``explained``:
+    of the loss, None where it cannot be told; ``loss``: is it about the loss at all? ``labels``: (known, expected by
+    now). ``idle``: partitions that were left out, of ``partitions``."""
+
+    loss: bool
+    quality: tuple[tuple[str, str], ...] = ()
+    features: tuple[DriftDetected, ...] = ()
+    explained: Explained | None = None
+    labels: tuple[float, float] = (0.0, 0.0)
+    idle: tuple[int, ...] = ()
+    partitions: int = 0
+
+
+def suspects(signs: Signs) -> tuple[Suspect, ...]:
+    """The heaviest first."""
+    found = [suspect for suspect in _all(signs) if suspect.weight >= WEIGHT_LEAST]
+    return tuple(sorted(found, key=lambda s: (-s.weight, ORDER.index(s.kind))))
+
+
+def _all(signs: Signs) -> Iterator[Suspect]:
+    if signs.idle:
+        which = ", ".join(map(str, signs.idle))
+        share = len(signs.idle) / max(len(signs.idle), signs.partitions)
+        words = f"source partitions {which} of {signs.partitions} are silent or behind, and were left out"
+        yield Suspect(OWN_LAG, share, words)
+    known, expected = signs.labels
+    if expected >= LABELS_LEAST and known < HALF * expected:
+        words = f"{known:.0f} labels are known of {expected:.0f} that usually are by now"
+        yield Suspect(LABEL_OUTAGE, 1.0 - known / expected, words)
+    if signs.quality:
+        rules = [f"{rule} of {feature}" if feature else rule for rule, feature in signs.quality]
+        more = f" and {len(rules) - NAMED_MOST} more" if len(rules) > NAMED_MOST else ""
+        yield Suspect(DATA_QUALITY, 1.0, f"rules of data quality are broken: {', '.join(rules[:NAMED_MOST])}{more}")
+    if signs.loss:
+        yield from _of_loss(signs)
+
+
+def _of_loss(signs: Signs) -> Iterator[Suspect]:
+    names = ", ".join(dict.fromkeys(alarm.feature for alarm in signs.features[:NAMED_MOST]))
+    moved = f"{names} moved" if names else "no feature alarms"
+    if (e := signs.explained) is None:
+        if names:
+            yield Suspect(COVARIATE, HALF, f"{moved}; how the loss goes with the score is not known")
+        yield Suspect(CONCEPT, HALF if names else 1.0, f"the loss has risen; {moved}")
+        return
+    rise = f"the loss given score went from {e.before:.4f} to {e.now:.4f}"
+    p0, p1 = e.positives
+    is_prior = abs(e.z) >= SURE and abs(p1 - p0) >= PRIOR_LEAST
+    prior = e.share(e.if_prior) if is_prior else 0.0
+    covariate = e.share(e.if_covariate)
+    labels = f"share of label 1 {p0:.3f} before, {p1:.3f} now ({e.z:+.1f} standard errors)"
+    yield Suspect(PRIOR, prior, f"{rise}; the new share of labels alone makes it {e.if_prior:.4f}: {labels}")
+    yield Suspect(COVARIATE, covariate, f"{rise}; the new scores alone make it {e.if_covariate:.4f}: {moved}")
+    rest = 1.0 - max(prior, covariate) if e.now > e.before else 0.0
+    why = f"{rise}; new scores alone make it {e.if_covariate:.4f}, the new share of labels {e.if_prior:.4f}: {labels}"
+    yield Suspect(CONCEPT, rest, why)
