@@ -10,16 +10,14 @@ at nothing later than its instant. So what comes out is a function of the panes 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from driftloop.detectors import e_detector
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import DriftDetected, IncidentChanged, Pane, SilenceChanged, TestState, WindowMeasured
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import feature_watch, incidents, quality_watch, windows
+from driftloop.streams.judge import feature_watch, incidents, quality_watch, saving, windows
 from driftloop.streams.judge.champion import Champion, next_champion
 from driftloop.streams.judge.conformal_watch import ConformalWatch
 from driftloop.streams.judge.counter_alarms import CounterAlarms
@@ -29,7 +27,6 @@ from driftloop.streams.judge.feature_watch import FeatureWatch
 from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
 from driftloop.streams.judge.measured import Moment, measure
 from driftloop.streams.judge.named_watch import NamedWatch
-from driftloop.streams.judge.past import Past
 from driftloop.streams.judge.performance import MaturedPane, Performance
 from driftloop.streams.judge.quality_watch import Judged, QualityWatch
 from driftloop.streams.judge.reference import Lookup, Reference
@@ -334,56 +331,11 @@ class ModelJudge:
 
     def save(self) -> None:
         """Put what no pane or window record says into the store."""
-        tests = {
-            "loss": self.performance.test and e_detector.to_bytes(self.performance.test),
-            "features": self.features.to_bytes(),
-        }
-        if (named := self.named.to_bytes()) is not None:
-            self.store.put(key("named", self.model), named)
-        for kind, value in tests.items():
-            if value is not None:
-                self.store.put(key(kind, self.model), value)
-            else:
-                self.store.drop(key(kind, self.model))
-        if self.silences.heard >= 0:
-            self.store.put(key("silences", self.model), self.silences.to_bytes())
-        self.store.put_json(
-            key("model", self.model),
-            {
-                "ledger": self.ledger.to_json(),
-                "champion": self.champion and asdict(self.champion),
-                "clock": asdict(self.clock),
-                "performance": self.performance.to_json(),
-                "features": self.features.to_json(),
-                "alarms": [asdict(alarm) for alarm in self.alarms],
-                "reference": self.reference_name,
-            }
-            | self.counters.to_json(),
-        )
+        saving.save(self)
 
     def restore(self, records: Records) -> None:
         """Back from the state records of this model."""
-        for record in records.get("model", []):
-            found = json.loads(record.value)
-            tests = {kind: records[kind][0].value if kind in records else None for kind in ("loss", "features")}
-            champion = found["champion"]
-            self.champion = champion and Champion(**champion | {"served": tuple(champion["served"])})
-            self.clock = Clock(**found["clock"])
-            self.performance = Performance.from_json(found["performance"], tests["loss"])
-            self.features = feature_watch.restored(found["features"], tests["features"])
-            self.alarms = tuple(DriftDetected(**alarm) for alarm in found["alarms"])
-            self.reference_name = found["reference"]
-            self.counters = CounterAlarms.from_json(found)
-            self.ledger.restore(found["ledger"], records)
-        for record in records.get("named", []):
-            self.named.restore(record.value)
-        for record in records.get("quality", []):
-            self.quality = QualityWatch.from_bytes(record.value)
-        for record in records.get("past", []):
-            self.evidence.past = Past.from_bytes(record.value)
-        for record in records.get("silences", []):
-            self.silences = Silencing.from_bytes(record.value)
-        self.waiting.restore(records.get("pending", []))
+        saving.restore(self, records)
 
 
 def _joined(*sentences: str) -> str:

@@ -1,0 +1,76 @@
+"""A model's books as state records, and back: what no pane or window record says (state.py)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from driftloop.detectors import e_detector
+from driftloop.schemas.events import DriftDetected
+from driftloop.streams.judge import feature_watch
+from driftloop.streams.judge.champion import Champion
+from driftloop.streams.judge.counter_alarms import CounterAlarms
+from driftloop.streams.judge.past import Past
+from driftloop.streams.judge.performance import Performance
+from driftloop.streams.judge.quality_watch import QualityWatch
+from driftloop.streams.judge.silencing import Silencing
+from driftloop.streams.judge.state import Records, key
+
+if TYPE_CHECKING:
+    from driftloop.streams.judge.model import ModelJudge
+
+
+def save(judge: ModelJudge) -> None:
+    """Put what no pane or window record says into the store."""
+    tests = {
+        "loss": judge.performance.test and e_detector.to_bytes(judge.performance.test),
+        "features": judge.features.to_bytes(),
+    }
+    if (named := judge.named.to_bytes()) is not None:
+        judge.store.put(key("named", judge.model), named)
+    for kind, value in tests.items():
+        if value is not None:
+            judge.store.put(key(kind, judge.model), value)
+        else:
+            judge.store.drop(key(kind, judge.model))
+    if judge.silences.heard >= 0:
+        judge.store.put(key("silences", judge.model), judge.silences.to_bytes())
+    judge.store.put_json(
+        key("model", judge.model),
+        {
+            "ledger": judge.ledger.to_json(),
+            "champion": judge.champion and asdict(judge.champion),
+            "clock": asdict(judge.clock),
+            "performance": judge.performance.to_json(),
+            "features": judge.features.to_json(),
+            "alarms": [asdict(alarm) for alarm in judge.alarms],
+            "reference": judge.reference_name,
+        }
+        | judge.counters.to_json(),
+    )
+
+
+def restore(judge: ModelJudge, records: Records) -> None:
+    """Back from the state records of this model."""
+    for record in records.get("model", []):
+        found = json.loads(record.value)
+        tests = {kind: records[kind][0].value if kind in records else None for kind in ("loss", "features")}
+        champion = found["champion"]
+        judge.champion = champion and Champion(**champion | {"served": tuple(champion["served"])})
+        judge.clock = type(judge.clock)(**found["clock"])
+        judge.performance = Performance.from_json(found["performance"], tests["loss"])
+        judge.features = feature_watch.restored(found["features"], tests["features"])
+        judge.alarms = tuple(DriftDetected(**alarm) for alarm in found["alarms"])
+        judge.reference_name = found["reference"]
+        judge.counters = CounterAlarms.from_json(found)
+        judge.ledger.restore(found["ledger"], records)
+    for record in records.get("named", []):
+        judge.named.restore(record.value)
+    for record in records.get("quality", []):
+        judge.quality = QualityWatch.from_bytes(record.value)
+    for record in records.get("past", []):
+        judge.evidence.past = Past.from_bytes(record.value)
+    for record in records.get("silences", []):
+        judge.silences = Silencing.from_bytes(record.value)
+    judge.waiting.restore(records.get("pending", []))
