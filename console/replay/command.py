@@ -28,6 +28,7 @@ def replay(
     saved: Annotated[
         Path | None, typer.Option("--records", help="Read such a file, not the topics: no broker is needed.")
     ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a page (HTML) that shows all of it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON object.")] = False,
 ) -> None:
     """What observer, judge and policy would tell of the topics' history; nothing is written to a topic.
@@ -50,6 +51,10 @@ def replay(
         found = fold_again(past, model, spec, reference, span, bar.show, modules)
     for line in [json.dumps(report.as_json(found), indent=2)] if as_json else report.lines(found):
         print(line)
+    if plot is not None:
+        from driftloop.console.plot.page import write_page
+
+        write_page(plot, found)
     if found.verdict is not None and found.verdict.difference:
         raise typer.Exit(SOMETHING_WRONG)
 

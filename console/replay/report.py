@@ -4,6 +4,7 @@ told live. Pure."""
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -33,13 +34,19 @@ class Replayed(NamedTuple):
 
 
 class Sensitivity(NamedTuple):
-    """How near one feature came to an alarm: its largest shift (``unit``) and log evidence, and when."""
+    """How near one feature came to an alarm: the window with the most log evidence against it, the shift (``unit``)
+    in that window, and how many ``alarms`` named the feature."""
 
     feature: str
     effect: float
     unit: str
     log_evidence: float
     at: float
+    alarms: int = 0
+
+    @property
+    def nearness(self) -> tuple[float, float]:
+        return self.log_evidence, abs(self.effect)
 
 
 def windows_of(found: Replayed) -> list[WindowMeasured]:
@@ -48,18 +55,25 @@ def windows_of(found: Replayed) -> list[WindowMeasured]:
     return [w for w in last if isinstance(w, WindowMeasured) and w.role == "champion"]
 
 
+def drifts(found: Replayed) -> list[DriftDetected]:
+    """Alarms that the budget is about: not those of detectors that the monitor names."""
+    named = {detector.name for detector in found.specification.detectors}
+    return [alarm for alarm in _events(found, DriftDetected) if alarm.detector not in named]
+
+
 def opened(found: Replayed) -> list[IncidentChanged]:
     return [e for e in _events(found, IncidentChanged) if e.change == "opened"]
 
 
-def sensitivities(windows: Sequence[WindowMeasured]) -> list[Sensitivity]:
+def sensitivities(windows: Sequence[WindowMeasured], alarms: Sequence[DriftDetected]) -> list[Sensitivity]:
     """By feature, the window with the most evidence against it; the strongest feature first."""
     best: dict[str, Sensitivity] = {}
+    named = Counter(alarm.feature for alarm in alarms)
     for window in windows:
         for f in window.features:
-            one = Sensitivity(f.feature, f.effect, f.unit, f.log_evidence, window.window_start)
+            one = Sensitivity(f.feature, f.effect, f.unit, f.log_evidence, window.window_start, named[f.feature])
             before = best.get(f.feature)
-            if before is None or (one.log_evidence, one.effect) > (before.log_evidence, before.effect):
+            if before is None or one.nearness > before.nearness:
                 best[f.feature] = one
     return sorted(best.values(), key=lambda s: (-s.log_evidence, s.feature))
 
@@ -76,9 +90,10 @@ def lines(found: Replayed) -> Iterator[str]:
         yield "no window of a champion has closed: are there predictions, and does event time pass a window's end?"
         return
     yield from _alarms(found, windows)
-    yield from _sensitivity(windows)
+    yield from _beside_live(found)
+    yield from _sensitivity(windows, drifts(found))
     yield from _trainings(found)
-    yield from _verdict(found)
+    yield from verdict_lines(found)
 
 
 def _alarms(found: Replayed, windows: Sequence[WindowMeasured]) -> Iterator[str]:
@@ -86,10 +101,10 @@ def _alarms(found: Replayed, windows: Sequence[WindowMeasured]) -> Iterator[str]
     days = (windows[-1].window_start + spec.window_seconds - windows[0].window_start) / DAY_SECONDS
     allowed = days * DAY_SECONDS / spec.budget_seconds
     named = {detector.name for detector in spec.detectors}
-    drifts = [drift for drift in _events(found, DriftDetected) if drift.detector not in named]
+    alarms = drifts(found)
     yield (
-        f"{len(windows)} windows over {days:.1f} days: {len(incidents)} incidents opened, {len(drifts)} alarms "
-        f"({sum(d.paging for d in drifts)} above the paging floor); the budget allows {allowed:.1f} false ones"
+        f"{len(windows)} windows over {days:.1f} days: {len(incidents)} incidents opened, {len(alarms)} alarms "
+        f"({sum(d.paging for d in alarms)} above the paging floor); the budget allows {allowed:.1f} false ones"
     )
     if named:
         own = [drift.detector for drift in _events(found, DriftDetected) if drift.detector in named]
@@ -101,12 +116,24 @@ def _alarms(found: Replayed, windows: Sequence[WindowMeasured]) -> Iterator[str]
         yield f"  and {len(incidents) - LISTED_MOST} more"
 
 
-def _sensitivity(windows: Sequence[WindowMeasured]) -> Iterator[str]:
+def _beside_live(found: Replayed) -> Iterator[str]:
+    """What was told live of the same time, beside a specification or reference on trial."""
+    if not found.is_live and found.live:
+        live = found._replace(told=found.live)
+        incidents, alarms = len(opened(live)), len(drifts(live))
+        yield f"live told of {len(windows_of(live))} windows: {incidents} incidents opened, {alarms} alarms"
+
+
+def _sensitivity(windows: Sequence[WindowMeasured], alarms: Sequence[DriftDetected]) -> Iterator[str]:
     threshold = {t.name: math.log(t.threshold) for w in windows for t in w.tests if t.threshold > 1}
     if threshold:
         yield "log evidence that alarms: " + ", ".join(f"{name} {at:.1f}" for name, at in sorted(threshold.items()))
-    for one in sensitivities(windows)[:LISTED_MOST]:
-        yield f"  {one.feature}: {one.log_evidence:.1f} in {rfc3339(one.at)}, shift {one.effect:.3f} {one.unit}"
+    found = sensitivities(windows, alarms)
+    for one in found[:LISTED_MOST]:
+        shift = f"shift {one.effect:+.3f} {one.unit}"
+        yield f"  {one.feature}: {one.log_evidence:.1f} in {rfc3339(one.at)}, {shift}, {one.alarms} alarms"
+    if len(found) > LISTED_MOST:
+        yield f"  and {len(found) - LISTED_MOST} more features with less"
 
 
 def _trainings(found: Replayed) -> Iterator[str]:
@@ -117,7 +144,8 @@ def _trainings(found: Replayed) -> Iterator[str]:
         yield f"  {rfc3339(started.as_of)} {started.trigger}: {started.reason}"
 
 
-def _verdict(found: Replayed) -> Iterator[str]:
+def verdict_lines(found: Replayed) -> Iterator[str]:
+    """Identical to what was told live, or the first difference; nothing where there is nothing to compare."""
     if found.verdict is None:
         return
     v = found.verdict
@@ -145,8 +173,8 @@ def as_json(found: Replayed) -> dict[str, Any]:
         "incidents": [
             {"opened_at": i.opened_at, "as_of": i.as_of, "kind": i.kind, "summary": i.summary} for i in opened(found)
         ],
-        "alarms": len(_events(found, DriftDetected)),
-        "sensitivity": [one._asdict() for one in sensitivities(windows)],
+        "alarms": len(drifts(found)),
+        "sensitivity": [one._asdict() for one in sensitivities(windows, drifts(found))],
         "trainings": [{"as_of": t.as_of, "trigger": t.trigger, "reason": t.reason} for t in found.trainings],
         "verdict": None if found.verdict is None else found.verdict._asdict(),
     }
