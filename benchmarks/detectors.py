@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from detectors_bench import drift_pass, error_streams, numeric_streams, peers, public_streams, streams, table
 from detectors_bench.contenders import Contender, of_yours, standing
+from detectors_bench.peers import PeerEnded
 from detectors_bench.results import Results, totals
 from detectors_bench.scoring import Tally, run
 from detectors_bench.streams import Source, Stream
@@ -55,6 +56,13 @@ def drawn(entry: Entry, seed: int) -> Iterator[Stream]:
         yield entry.source.draw(np.random.default_rng([seed, *entry.source.name.encode(), replicate]))
 
 
+def sum_of(contender: Contender, replicates: list[Stream]) -> Tally:
+    tally = Tally()
+    for stream in replicates:
+        tally.add(run(contender, stream))
+    return tally
+
+
 def measure(found: list[Entry], contenders: list[Contender], seed: int, results: Results) -> None:
     """A row a stream and detector, each on the same replicates; a slow one on the first of them."""
     for entry in found:
@@ -67,10 +75,12 @@ def measure(found: list[Entry], contenders: list[Contender], seed: int, results:
         for contender in missing:
             if not (contender.bits if replicates[0].bits else contender.numbers):
                 continue
-            tally = Tally()
-            for stream in replicates[: max(1, round(contender.share * len(replicates)))]:
-                tally.add(run(contender, stream))
-            results.add(tally.row(entry.source.name, contender.name) | chosen)
+            try:
+                tally = sum_of(contender, replicates[: max(1, round(contender.share * len(replicates)))])
+            except PeerEnded as error:
+                print(f"  {error}: no line of it", flush=True)
+            else:
+                results.add(tally.row(entry.source.name, contender.name) | chosen)
         print(f"  {entry.source.name}: {time.perf_counter() - begun:.0f} s", flush=True)
 
 

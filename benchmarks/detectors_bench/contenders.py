@@ -24,7 +24,7 @@ from detectors_bench.windowed import windowed
 Watch = Callable[[Values], Sequence[int]]
 BATCH = 1024
 SLOW = 0.1
-TWIN = 0.25
+TWIN = 0.05
 """river's originals of ours, whose alarms are the same: run for their cost."""
 
 

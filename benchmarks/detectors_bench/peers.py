@@ -12,6 +12,7 @@ import json
 import os
 import struct
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,19 @@ QUIET = {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS
 """NannyML and Evidently tell their makers about each use unless told not to."""
 
 
+class PeerEnded(Exception):
+    """It could not run, or has died."""
+
+
 class Process:
-    """One peer, started when it is first asked."""
+    """One peer, started when it is first asked; it ends with the pipe."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.child: subprocess.Popen[bytes] | None = None
 
     def ask(self, stream: Stream) -> tuple[list[int], float]:
-        """RuntimeError: it has ended."""
+        """PeerEnded: it has."""
         if self.child is None:
             command = [str(PYTHON), str(SERVE), self.name]
             pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -42,17 +47,14 @@ class Process:
         assert self.child.stdin is not None
         assert self.child.stdout is not None
         data = stream.values.tobytes()
-        self.child.stdin.write(struct.pack("<qq", len(data), stream.bits) + data)
-        self.child.stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended: said below
+            self.child.stdin.write(struct.pack("<qq", len(data), stream.bits) + data)
+            self.child.stdin.flush()
         line = self.child.stdout.readline()
         if not line:
-            raise RuntimeError(f"peer {self.name} has ended with {self.child.wait()}")
+            raise PeerEnded(f"peer {self.name} has ended with {self.child.wait()}")
         told = json.loads(line)
         return told["alarms"], told["seconds"]
-
-    def close(self) -> None:
-        if self.child is not None:
-            self.child.communicate()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +85,13 @@ def installed() -> list[Contender]:
 
 
 def passes(seed: int) -> list[dict[str, Any]]:
-    """What a drift pass takes each of them: benchmarks/peers/drift_pass.py. Empty where the environment is absent."""
+    """What a drift pass takes each of them: benchmarks/peers/drift_pass.py. Empty where they are absent or fail."""
     if not PYTHON.exists():
         return []
     command = [str(PYTHON), str(SERVE.with_name("drift_pass.py")), str(seed)]
-    ran = subprocess.run(command, env=os.environ | QUIET, stdout=subprocess.PIPE, check=True, timeout=900)
+    try:
+        ran = subprocess.run(command, env=os.environ | QUIET, stdout=subprocess.PIPE, check=True, timeout=900)
+    except subprocess.SubprocessError as error:
+        print(f"  no pass of the peers: {error}")
+        return []
     return json.loads(ran.stdout.splitlines()[-1])  # type: ignore[no-any-return]

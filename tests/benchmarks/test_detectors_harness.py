@@ -162,6 +162,18 @@ def test_a_drift_pass_flags_the_one_column_that_has_moved_and_counts_as_numpy_do
     assert [row["times_ours"] for row in drift_pass.rows_of([ours, theirs])] == [1.0, pytest.approx(10.0)]
 
 
+@pytest.mark.usefixtures("bench")
+def test_a_peer_that_cannot_run_is_named_with_how_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this environment frouros is missing: its process ends, and the harness does not wait for it."""
+    from detectors_bench import peers
+    from detectors_bench.streams import Stream
+
+    monkeypatch.setattr(peers, "PYTHON", Path(sys.executable))
+    contender = next(c for c in peers.installed() if c.name == "frouros DDM")
+    with pytest.raises(peers.PeerEnded, match="peer frouros DDM has ended with 1"):
+        contender.alarms(Stream(np.zeros(50_000), (), True))
+
+
 def test_what_is_no_stream_is_refused_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HARNESS.parent))
     from detectors_bench.streams import from_csv
