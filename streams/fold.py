@@ -183,13 +183,18 @@ Rewind = Callable[[int, Mapping[bytes, bytes], FoldContext, Moved], Rewritten]
 """(partition, state records, context, what was set) -> the state to go on from. Pure. ConfigError as FoldFactory."""
 
 
+CarriedOver = Callable[[int, Mapping[bytes, bytes]], Mapping[bytes, bytes] | None]
+"""(layout it was written in, state records) -> the same state in today's layout, or None: nobody knows how. Pure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A stream processor: names are the short ones of schemas/topics.py.
 
     ``sources`` are co-partitioned; ``state`` has as many partitions as they; ``writes`` are all topics that outputs
-    go to. ``layout`` is the version of the fold's state records: a state of another layout is refused. ``hears``:
-    topics of one partition that its catalogue takes in, besides the ones that everybody's does.
+    go to. ``layout`` is the version of the fold's state records: a state of another layout is carried
+    over, where ``carried_over`` knows how, or refused. ``hears``: topics of one partition that its catalogue takes
+    in, besides the ones that everybody's does.
     """
 
     name: str
@@ -200,3 +205,4 @@ class Service:
     layout: int = 1
     rewind: Rewind | None = field(default=None, repr=False)
     hears: tuple[str, ...] = ()
+    carried_over: CarriedOver | None = field(default=None, repr=False)

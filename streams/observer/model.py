@@ -37,6 +37,11 @@ ACTIVATIONS_KEPT = 100
 Times = NDArray[np.float64]
 
 
+def salt_of(model: str) -> np.uint64:
+    """What the hashes of the model's ids are xored with, so that rows of two models of one pool never meet."""
+    return np.uint64(xxhash.xxh3_64_intdigest(model.encode()))
+
+
 class Where(NamedTuple):
     """Of rows of one topic: id hashes, offsets, the greatest event time of the partition before each, ids."""
 
@@ -72,7 +77,7 @@ class ModelFold:
     ) -> None:
         """``segmentations``: of how many a waiting prediction keeps the segment; by default those of ``spec``."""
         self.model = spec.model
-        self.salt = np.uint64(xxhash.xxh3_64_intdigest(spec.model.encode()))
+        self.salt = salt_of(spec.model)
         self.replay = replay
         self.tables = tables
         self.editions: dict[int, Edition] = {0: Edition(spec, tables, replay.first_revision)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from driftloop.streams.fold import Service
+from driftloop.streams.observer.carrying import carried_over
 from driftloop.streams.observer.fold import LAYOUT, SOURCES, make_fold
 from driftloop.streams.observer.rewind import rewind
 
@@ -14,4 +15,5 @@ SERVICE = Service(
     make_fold=make_fold,
     layout=LAYOUT,
     rewind=rewind,
+    carried_over=carried_over,
 )

@@ -129,7 +129,7 @@ def restore_models(records: Mapping[bytes, bytes], replay: Replay = NOTHING) -> 
 def _summary_of_pool(pool: Pool) -> dict[str, Any]:
     return {
         "members": [model and model.model for model in pool.members],
-        "columns": [_shape(rows) for rows in pool.stores()],
+        "columns": [shape_of(rows) for rows in pool.stores()],
     }
 
 
@@ -144,7 +144,7 @@ def _summary(fold: ModelFold) -> dict[str, Any]:
     }
 
 
-def _shape(rows: Rows) -> list[tuple[str, str]]:
+def shape_of(rows: Rows) -> list[tuple[str, str]]:
     """Columns behind those that every store has: they are written in this order."""
     return [(name, kind.str) for name, kind in rows.types.items() if name not in BASE]
 

@@ -70,19 +70,35 @@ class Restorer:
         rows, marks = restore(self._settings, self.state, partition, self.sources, self.group)
         absorbed, skipped_before = dict.fromkeys(self.sources, -1), dict[str, int]()
         place = f"{self.state}[{partition}]"
+        state = {key: value for key, value in rows.items() if not key.startswith(HEADER_PREFIX)}
+        new: dict[bytes, bytes] | None = None
         if (header := rows.get(HEADER_KEY)) is not None:
             found = decode_header(header, place)
-            check_header(found, self.expected_header(topic_ids), place)
+            new = self._carried_over(found, state)
+            today = found if new is None else replace(found, layout=self._service.layout)
+            check_header(today, self.expected_header(topic_ids), place)
             absorbed.update(found.sources)
             skipped_before.update(found.skipped)
         absorbed = {topic: checked(topic, partition, absorbed[topic], marks[topic]) for topic in self.sources}
-        state = {key: value for key, value in rows.items() if not key.startswith(HEADER_PREFIX)}
+        if new is not None:
+            if not writer.write([*differences(state, new), StateRecord(HEADER_KEY, today.encode())], []):
+                raise Unavailable("the transaction that carries the state over was aborted")
+            log.warning("%s: carried over from layout %d to layout %d", place, found.layout, today.layout)
+            state = new
         lags = {t: max(0, marks[t].high - absorbed[t] - 1) for t in self.sources}
         restored = Restored(state, absorbed, lags, skipped_before, marks)
         if asked is None:
             return restored
         moved = look_around(self._settings, self.group, partition, asked, absorbed, marks)
         return restored._replace(moved=moved)
+
+    def _carried_over(self, found: StateHeader, state: dict[bytes, bytes]) -> dict[bytes, bytes] | None:
+        """The state in today's layout, if it is in another one of ours that can be brought there."""
+        carry = self._service.carried_over
+        if carry is None or found.layout == self._service.layout or found.application != self.group:
+            return None
+        new = carry(found.layout, state)
+        return None if new is None else dict(new)
 
     @property
     def can_rewind(self) -> bool:

@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,14 +36,21 @@ def main() -> int:
         found["pure"] = run_pure(asked.records, asked.seed)
         _tell(found, asked.json)
     if asked.part != "pure":
-        found["broker"] = run_on_broker(asked.records, asked.seed)
-        _tell(found, asked.json)
+        found["broker"] = {}
+        for part in run_on_broker(asked.records, asked.seed):
+            found["broker"] |= part
+            _tell(found, asked.json)
     return 1 if found.get("pure", {}).get("faults") else 0
 
 
-def run_on_broker(records: int, seed: int) -> dict[str, Any]:
-    """Fuzzed records and as many valid ones, each under a prefix of its own, on a broker of its own."""
+def run_on_broker(records: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Fuzzed records and as many valid ones, each under a prefix of its own, on a broker of its own. The figures as
+    they come."""
     now = time.time()
+
+    def say(what: str) -> None:
+        print(f"{time.time() - now:6.0f} s  {what}", file=sys.stderr, flush=True)
+
     with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="driftloop-fuzz-") as folder:
         settings = Settings(
             bootstrap_servers=broker.bootstrap,
@@ -52,15 +60,16 @@ def run_on_broker(records: int, seed: int) -> dict[str, Any]:
             session_seconds=10.0,
         )
         apply_topics(settings)
-        fuzzed, took = fuzz(settings, Path(folder), Fuzzer(seed, now).records(records), now)
+        fuzzed, took = fuzz(settings, Path(folder), Fuzzer(seed, now).records(records), now, say, replayed=True)
+        yield {"fuzzed": fuzzed}
         settings = replace(settings, prefix="valid")
         apply_topics(settings)
         valid, base = measure(settings, Path(folder), Fuzzer(seed, now).valid_records(records), now)
-    ratios = {
+    yield {
+        "valid": valid,
         "cpu_ratio": round(took.cpu_seconds / base.cpu_seconds, 2),
         "throughput_ratio": round(base.wall_seconds / took.wall_seconds, 3),
     }
-    return {"fuzzed": fuzzed, "valid": valid, **ratios}
 
 
 def _tell(found: dict[str, Any], file: Path | None) -> None:

@@ -6,10 +6,9 @@ observer's fold, driven from lists in this process, which panes the rest must ha
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +26,7 @@ from driftloop.streams.fold import FoldContext, SourceRecords
 from driftloop.streams.observer.fold import SOURCES, ObserverFold
 
 from ..integration.loop import QUIET, Loop, running
+from .letters import check_list, show_and_replay
 from .models import events_of_catalogue
 from .mutations import Fuzzed
 from .oracle import Oracle
@@ -34,6 +34,7 @@ from .pure import peak_bytes
 
 RECORD_BYTES_MOST = 4_000_000
 CLOCK_TICKS = 100.0
+ABSORBED_SECONDS_MOST = 1_800.0
 Place = tuple[str, int, int]
 
 
@@ -97,7 +98,7 @@ def observe(loop: Loop) -> Took:
     loop.wait("the observer to be ready", lambda: log.exists() and "ready: " in log.read_text())
     start, cpu = time.monotonic(), _cpu_seconds(pid)
     with _Lag(loop.settings) as lag:
-        loop.wait("all of it to be absorbed", lambda: lag.left() == 0, 900)
+        loop.wait("all of it to be absorbed", lambda: lag.left() == 0, ABSORBED_SECONDS_MOST)
     took = Took(time.monotonic() - start, _cpu_seconds(pid) - cpu, peak_bytes(pid))
     assert loop.stop() == {"observer": 0}
     log.unlink()
@@ -155,18 +156,31 @@ def told_panes(settings: Settings) -> set[bytes]:
     return {value for value in values if isinstance(decode(value), Pane)}
 
 
-def fuzz(settings: Settings, folder: Path, records: Iterable[Fuzzed], now: float) -> tuple[dict[str, Any], Took]:
-    """Everything of part (b) for one stream of records."""
+def fuzz(
+    settings: Settings,
+    folder: Path,
+    records: Iterable[Fuzzed],
+    now: float,
+    say: Callable[[str], None] = lambda _: None,
+    replayed: bool = False,
+) -> tuple[dict[str, Any], Took]:
+    """Everything of part (b) for one stream of records; ``replayed``: some letters are shown and put back, too."""
     prepare(settings)
     count = produce(settings, records, now)
+    say(f"{count:,} records are written")
     with running(settings, folder) as loop:
         took = observe(loop)
+        say(f"the observer has read them in {took.wall_seconds:.0f} s")
         right = expected(settings)
         assert len(right.faults) + right.taken == count
+        say(f"the oracle refuses {len(right.faults):,}")
         counts = check_letters(settings, right.faults)
         panes = told_panes(settings)
         assert panes == right.panes, f"{len(panes - right.panes)} wrong panes, {len(right.panes - panes)} missing"
-        check_list(loop, counts)
+        say(f"each has its letter with a right reason; {len(panes):,} panes are right")
+        dlq = show_and_replay(loop, counts) if replayed else {}
+        if not replayed:
+            check_list(loop, counts)
     found = {
         "records": count,
         "taken": right.taken,
@@ -178,7 +192,7 @@ def fuzz(settings: Settings, folder: Path, records: Iterable[Fuzzed], now: float
             for short in SOURCES
         },
     }
-    return found | told(took, count), took
+    return found | told(took, count) | ({"dlq": dlq} if dlq else {}), took
 
 
 def measure(settings: Settings, folder: Path, records: Iterable[Fuzzed], now: float) -> tuple[dict[str, Any], Took]:
@@ -188,17 +202,6 @@ def measure(settings: Settings, folder: Path, records: Iterable[Fuzzed], now: fl
     with running(settings, folder) as loop:
         took = observe(loop)
     return told(took, count), took
-
-
-def check_list(loop: Loop, counts: Counter[tuple[str, str]]) -> None:
-    """`driftloop dlq list` shows the same."""
-    listed = json.loads(loop.command("dlq", "list", "--json", "--limit", "3"))
-    assert {(g["reason"], g["topic"]): g["letters"] for g in listed["groups"]} == counts
-    assert (listed["letters"], listed["replayed"], len(listed["latest"])) == (
-        counts.total(),
-        0,
-        min(3, counts.total()),
-    )
 
 
 def told(took: Took, count: int) -> dict[str, Any]:

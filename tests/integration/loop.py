@@ -38,14 +38,14 @@ class Loop:
         self.environment = settings.environment(os.environ)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def command(self, *arguments: str) -> str:
+    def command(self, *arguments: str, seconds: float = 120) -> str:
         """Run one command of ours to its end; its output. A failure shows all it said."""
         done = subprocess.run(
             [sys.executable, "-m", "driftloop.console", *arguments],
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=seconds,
             check=False,
         )
         assert done.returncode == 0, (
