@@ -15,6 +15,8 @@ from driftloop.console.background import only_one
 from driftloop.console.broker.embedded import EmbeddedBroker, Lifeline
 from driftloop.schemas.settings import Settings
 
+from .public_data import left_out, public_folder
+
 RUN_FOLDER = pytest.StashKey[Path]()
 LIFELINE = pytest.StashKey[Lifeline]()
 PARTITIONS = 4
@@ -52,6 +54,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     while (folder / "bootstrap").exists() and time.monotonic() < deadline:
         time.sleep(0.01)  # the broker's supervisor removes this folder last
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Path:
+    """The folder of public streams (public_data.py)."""
+    return public_folder(os.environ)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for all tests that the public streams were missing for."""
+    for line in left_out([str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

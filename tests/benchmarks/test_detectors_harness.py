@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 HARNESS = Path(__file__).resolve().parents[2] / "benchmarks" / "detectors.py"
-DATA = Path(os.environ.get("DRIFTLOOP_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 SEVENS = """
 import numpy as np
 def sevens():
@@ -130,8 +129,7 @@ def test_what_judges_windows_alarms_at_their_last_rows_wherever_batches_are_cut(
             assert [at + i for at in batches for i in watch(values[at : at + size])] == expected
 
 
-@pytest.mark.usefixtures("bench")
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is absent (DRIFTLOOP_DATA names the folder)")
+@pytest.mark.usefixtures("bench", "public_data")
 def test_public_files_come_with_their_changes() -> None:
     from detectors_bench.public_streams import there
 

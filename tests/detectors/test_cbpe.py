@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +11,6 @@ from driftloop.detectors import cbpe
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
 
-DATA = Path(os.environ.get("DRIFTLOOP_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 CHUNK = 5_000
 
 
@@ -107,23 +105,22 @@ def test_a_calibration_comes_back_from_its_bytes() -> None:
         cbpe.from_bytes(b"\x09" + cbpe.to_bytes(known)[1:])
 
 
-def census(part: str) -> Rows:
+def census(folder: Path, part: str) -> Rows:
     from pyarrow import parquet
 
-    columns = parquet.read_table(DATA / f"employment_MA_{part}.parquet").to_pydict()
+    columns = parquet.read_table(folder / f"employment_MA_{part}.parquet").to_pydict()
     if "employed" not in columns:
-        target = parquet.read_table(DATA / f"employment_MA_{part}_target.parquet").to_pydict()
+        target = parquet.read_table(folder / f"employment_MA_{part}_target.parquet").to_pydict()
         by_id = dict(zip(target["id"], target["employed"], strict=True))
         columns["employed"] = [by_id[i] for i in columns["id"]]
     score, decision, label = (np.array(columns[n]) for n in ("predicted_probability", "prediction", "employed"))
     return Rows(score.astype(float), decision.astype(int), label.astype(int))
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is absent (DRIFTLOOP_DATA names the folder)")
-def test_nannymls_published_run_on_the_us_census() -> None:
+def test_nannymls_published_run_on_the_us_census(public_data: Path) -> None:
     """Their quick start: 41 full chunks, mean error of the AUC .00403, of the accuracy .00512, two alerts, the first
     in chunk 27. The last 3,892 of the 208,892 rows are a chunk of their own; it is estimated, and in no mean."""
-    reference, analysis = census("reference"), census("analysis")
+    reference, analysis = census(public_data, "reference"), census(public_data, "analysis")
     known = cbpe.calibrate(reference.score, reference.label)
     starts = range(0, len(analysis.score), CHUNK)
     chunks = [Rows(*(column[start : start + CHUNK] for column in analysis)) for start in starts]

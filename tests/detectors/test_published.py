@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
 import random
 from collections.abc import Iterator
 from itertools import islice
@@ -21,9 +20,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-DATA = Path(os.environ.get("DRIFTLOOP_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
-ELEC2 = DATA / "elec2.csv.gz"
 
 
 def found(name: str, values: Any, **settings: Any) -> tuple[list[int], list[int]]:
@@ -132,14 +128,13 @@ def test_the_example_of_frouros_readme() -> None:
     assert (round(1 - errors[:143].mean(), 4), round(1 - errors.mean(), 4)) == (0.9510, 0.8480)
 
 
-@pytest.mark.skipif(not ELEC2.is_file(), reason=f"{ELEC2} is absent (DRIFTLOOP_DATA names the folder)")
-def test_the_running_example_of_rivers_retraining_classifier() -> None:
+def test_the_running_example_of_rivers_retraining_classifier(public_data: Path) -> None:
     """DriftRetrainingClassifier(HoeffdingTreeClassifier, DDM) on the first 3,000 rows of Elec2: 87.06 % right."""
     right = judged = 0
     model, background = tree.HoeffdingTreeClassifier(), tree.HoeffdingTreeClassifier()
     settings = ddm.Settings()
     state = ddm.start(settings)
-    for x, y in elec2(3_000):
+    for x, y in elec2(public_data / "elec2.csv.gz", 3_000):
         said = model.predict_one(x)
         if said is not None:  # river's metric leaves the first row out
             right, judged = right + (said == y), judged + 1
@@ -152,8 +147,8 @@ def test_the_running_example_of_rivers_retraining_classifier() -> None:
     assert round(100 * right / judged, 2) == 87.06
 
 
-def elec2(rows: int) -> Iterator[tuple[dict[str, float], bool]]:
-    with gzip.open(ELEC2, "rt") as file:
+def elec2(path: Path, rows: int) -> Iterator[tuple[dict[str, float], bool]]:
+    with gzip.open(path, "rt") as file:
         for row in islice(csv.DictReader(file), rows):
             label = row.pop("class")
             yield {name: float(value) for name, value in row.items()}, label == "UP"
