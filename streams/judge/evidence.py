@@ -3,7 +3,7 @@
 offsets          from the first bad one on: of the pane in which the change began; where that has been forgotten,
                  of its window (past.py); later updates have the same first ones
 suspects         suspects.py
-loss_shares      attribution.py, of windows before the change against those since, labels so far
+loss_shares      attribution.py, of windows before the change against those of the alarms, labels so far
 traffic_touched  the segments that make up the rise; without segments, of what moved: the greatest share of a
                  broken rule, or of an alarming feature the least share of rows that must have changed to turn the
                  reference's histogram into the current one (total variation)
@@ -11,7 +11,6 @@ traffic_touched  the segments that make up the rise; without segments, of what m
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
@@ -33,28 +32,34 @@ PERFORMANCE = "performance"
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is known when an incident is told. ``quality``: (rule, feature) that are broken."""
+    """What is known when an incident is told. ``since``, ``until``: event time that its alarms are about.
+    ``quality``: (rule, feature) that are broken."""
 
     edition: Edition
     ledger: Ledger
     reference: Reference | None
     now: float
+    since: float
+    until: float
     quality: tuple[tuple[str, str], ...] = ()
     idle: tuple[int, ...] = ()
 
-    def windows(self, since: float) -> list[Window]:
-        """Of every champion, those that end behind ``since``, in order."""
+    def windows(self) -> list[Window]:
+        """Of every champion, those that its time touches, in order."""
         spec, seconds = self.edition.specification.spec, self.edition.specification.window_seconds
         found = [
             window
             for (group, start), window in self.ledger.windows.items()
-            if group.role == CHAMPION and group.spec == spec and window.panes and start + seconds > since
+            if group.role == CHAMPION
+            and group.spec == spec
+            and window.panes
+            and self.since - seconds < start < self.until
         ]
         return sorted(found, key=lambda window: (window.start, window.group.version))
 
-    def panes(self, since: float) -> list[tuple[float, PaneSums]]:
-        """Their panes from ``since`` on."""
-        return [(at, w.panes[at]) for w in self.windows(since) for at in sorted(w.panes) if at >= since]
+    def panes(self) -> list[tuple[float, PaneSums]]:
+        """Their panes of that time."""
+        return [(at, w.panes[at]) for w in self.windows() for at in sorted(w.panes) if self.since <= at < self.until]
 
 
 @dataclass(slots=True)
@@ -63,13 +68,13 @@ class Evidence:
 
     past: Past = field(default_factory=Past)
 
-    def explain(self, told: IncidentChanged, since: float, scene: Scene) -> IncidentChanged:
-        """The event with all of it; one that is resolved says no more. ``since``: event time of the change."""
+    def explain(self, told: IncidentChanged, scene: Scene) -> IncidentChanged:
+        """The event with all of it; one that is resolved says no more."""
         if told.change == "resolved":
             return told
         is_loss = told.kind == PERFORMANCE
-        shares = self._shares(since, scene) if is_loss else ()
-        panes = scene.panes(since)
+        shares = self._shares(scene) if is_loss else ()
+        panes = scene.panes()
         sums = total(scene.edition.layout, [pane for _, pane in panes])
         features = tuple(alarm for alarm in told.evidence if kind_of(alarm) == "drift")
         signs = Signs(
@@ -77,44 +82,51 @@ class Evidence:
             quality=scene.quality,
             features=features,
             explained=_explained(sums, scene) if is_loss else None,
-            labels=_labels(panes, scene),
+            labels=_labels(replace(scene, until=scene.now)),
             idle=scene.idle,
             partitions=len({r.partition for r in told.offsets if r.topic == "predictions"} | set(scene.idle)),
         )
         return replace(
             told,
-            offsets=self._offsets(told.offsets, since, scene),
+            offsets=self._offsets(told.offsets, scene),
             suspects=suspects(signs),
             traffic_touched=_touched(told, shares, features, sums, scene),
             loss_shares=shares[: attribution.SHARES_MOST],
         )
 
-    def _offsets(self, offsets: tuple[OffsetRange, ...], since: float, scene: Scene) -> tuple[OffsetRange, ...]:
+    def _offsets(self, offsets: tuple[OffsetRange, ...], scene: Scene) -> tuple[OffsetRange, ...]:
         """The same, from the first bad one on."""
         first = {(r.topic, r.partition): r.first for r in offsets}
         last = {(r.topic, r.partition): r.last for r in offsets}
-        for window in self._forgotten(since, scene):
+        for window in self._forgotten(scene):
             for place, offset in window.first.items():
                 first[place] = min(offset, first.get(place, offset))
                 last[place] = max(offset, last.get(place, offset))
         return tuple(OffsetRange(*place, first[place], last[place]) for place in sorted(first))
 
-    def _forgotten(self, since: float, scene: Scene) -> list[PastWindow]:
-        """Windows that end behind ``since`` and of which the ledger knows nothing any more."""
-        here = {(w.start, w.group.version) for w in scene.windows(since)}
-        seconds = scene.edition.specification.window_seconds
-        return [w for w in self.past.recent if w.start + seconds > since and (w.start, w.version) not in here]
+    def _forgotten(self, scene: Scene) -> list[PastWindow]:
+        """Windows of its time of which the ledger knows nothing any more."""
+        here = {(w.start, w.group.version) for w in scene.windows()}
+        first = scene.since - scene.edition.specification.window_seconds
+        recent = self.past.recent
+        return [w for w in recent if first < w.start < scene.until and (w.start, w.version) not in here]
 
-    def _shares(self, since: float, scene: Scene) -> tuple[LossShare, ...]:
+    def _shares(self, scene: Scene) -> tuple[LossShare, ...]:
         specification = scene.edition.specification
-        before = self.past.before(since, specification.window_seconds)
-        gone = [window.segments for window in self._forgotten(since, scene)]
-        now = attribution.added([*gone, *(losses(specification, w) for w in scene.windows(since))])
+        before = self.past.before(scene.since, specification.window_seconds)
+        gone = [window.segments for window in self._forgotten(scene)]
+        now = attribution.added([*gone, *(losses(specification, w) for w in scene.windows())])
         judged, found = set(scene.edition.segments), list[LossShare]()
         for segmentation in specification.segments:
             names = [name for name in segmentation.segments if name in judged]
             found += attribution.loss_shares(segmentation.name, names, before, now)
         return tuple(sorted(found, key=lambda s: (-s.share, s.segmentation, s.segment)))
+
+
+def ends_at(told: IncidentChanged) -> float:
+    """How far in event time the alarms of the incident's own kind go: of the loss, to the last pane seen."""
+    own = [alarm for alarm in told.evidence if kind_of(alarm) == told.kind]
+    return max((alarm.window_start + alarm.window_seconds for alarm in own), default=told.as_of)
 
 
 def _explained(sums: Total, scene: Scene) -> Explained | None:
@@ -126,14 +138,14 @@ def _explained(sums: Total, scene: Scene) -> Explained | None:
     return loss_given_score.explain(np.asarray(reference.score_by_label, np.int64), current)
 
 
-def _labels(panes: Iterable[tuple[float, PaneSums]], scene: Scene) -> tuple[float, float]:
-    """(known, expected by now) of these panes, by the delay curve."""
+def _labels(scene: Scene) -> tuple[float, float]:
+    """(known, expected by now) of the scene's panes, by the delay curve."""
     specification, known, expected = scene.edition.specification, 0, 0.0
     curve = scene.ledger.delays.under(specification.delay_edges_seconds).curve
     if curve.predictions <= 0:
         return 0.0, 0.0
     shares = [0.0, *accumulate(count / curve.predictions for count in curve.labelled)]
-    for start, pane in panes:
+    for start, pane in scene.panes():
         age = scene.now - start - specification.pane_seconds
         buckets = sum(edge <= age for edge in specification.delay_edges_seconds)
         known += sum(pane.labelled[:buckets])

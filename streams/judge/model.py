@@ -22,7 +22,7 @@ from driftloop.streams.judge.champion import Champion, next_champion
 from driftloop.streams.judge.conformal_watch import ConformalWatch
 from driftloop.streams.judge.counter_alarms import CounterAlarms
 from driftloop.streams.judge.editions import Edition, Editions
-from driftloop.streams.judge.evidence import Evidence, Scene
+from driftloop.streams.judge.evidence import Evidence, Scene, ends_at
 from driftloop.streams.judge.feature_watch import FeatureWatch
 from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
 from driftloop.streams.judge.measured import Moment, measure
@@ -123,8 +123,9 @@ class ModelJudge:
         is_quality = told.kind == quality_watch.KIND
         incident = self.quality.incident if is_quality else self.performance.incident
         reference = self.lookup.reference(self.model, told.spec)
-        scene = Scene(self.editions[told.spec], self.ledger, reference, now, self.quality.standing, idle)
-        return self.evidence.explain(told, incident.began_at, scene)
+        span = now, incident.began_at, ends_at(told)
+        scene = Scene(self.editions[told.spec], self.ledger, reference, *span, self.quality.standing, idle)
+        return self.evidence.explain(told, scene)
 
     def _apply(self, now: float) -> dict[float, set[tuple[str, str]]]:
         """Count the panes that are due; who served as champion in which pane."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from dataclasses import replace
 
 import pytest
@@ -85,16 +86,18 @@ def test_a_change_of_concept_in_one_segment_names_it_and_its_share_of_the_traffi
 
 
 def test_what_it_says_is_the_sum_over_the_rows() -> None:
-    """The parts against a count by hand over all windows since the change that are remembered."""
+    """The parts against a count by hand over the windows that the alarm is about, labels as known by then."""
     opened = TOLD[0]
     south = next(s for s in opened.loss_shares if s.segment == "region=south")
     began = opened.evidence[0].window_start
+    end = began + opened.evidence[0].window_seconds
     first = START + (began - START) // DAY * DAY
     labelled = [r for r in ROWS if r.label is not None and r.delay is not None]
     known = [
         r
         for r in labelled
-        if r.time >= first and floor(r.time, SPEC.pane_seconds) + SPEC.pane_seconds + edge(r) <= opened.as_of
+        if first <= r.time < START + math.ceil((end - START) / DAY) * DAY
+        and floor(r.time, SPEC.pane_seconds) + SPEC.pane_seconds + edge(r) <= opened.as_of
     ]
     assert south.rows == sum(r.region == "south" for r in known)
     assert south.traffic == pytest.approx(south.rows / len(known))
