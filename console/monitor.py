@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from driftloop.console.calendars import check_calendar
 from driftloop.console.detectors import check_detectors
 from driftloop.console.models import read_catalogue
 from driftloop.console.publishing import Publication, publish
@@ -80,6 +81,7 @@ def read_monitor(file: Path, modules: Collection[str] = ()) -> MonitorSpecificat
         raise ConfigError(f"{file} cannot be read: {error}", "name a monitor file, TOML in UTF-8") from error
     found = compile_monitor(text, str(file))
     check_detectors(found, text, str(file), modules)
+    check_calendar(found, text, str(file), modules)
     return found
 
 

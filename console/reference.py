@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +64,7 @@ def build(
             f"{place} is among those selected",
             "send some first (role history for those of the past), or widen --from, --to, --role, --offsets",
         )
-    after, baselines = count_rows(before, rows, digest)
+    after, baselines = count_rows(before, rows, digest, settings.detectors)
     if baselines.season is not None and baselines.season.reason and not season_unknown:
         raise ConfigError(
             f"the season of {model} cannot be learned: {baselines.season.reason}",
@@ -78,9 +78,10 @@ def build(
 
 
 def count_rows(
-    before: MonitorSpecification, rows: ReferenceRows, file: str = ""
+    before: MonitorSpecification, rows: ReferenceRows, file: str = "", modules: Collection[str] = ()
 ) -> tuple[MonitorSpecification, Baselines]:
-    """(specification with bins, baselines), the season's among them. ConfigError: a season that no record holds."""
+    """(specification with bins, baselines), the season's among them. ``file``: sha256 of the rows' file; ``modules``:
+    as Settings.detectors. ConfigError: a season that no record holds, a calendar that cannot be called."""
     after, baselines = build_reference(
         before,
         rows.columns,
@@ -90,7 +91,7 @@ def count_rows(
         predicted=rows.predicted,
         offsets=rows.offsets,
     )
-    return after, replace(baselines, season=learn_season(after, rows), file=file)
+    return after, replace(baselines, season=learn_season(after, rows, modules), file=file)
 
 
 def read_rows(
@@ -156,4 +157,5 @@ def describe_season(model: str, season: SeasonBaseline) -> str:
     """What became of it; without one nothing of the features can be judged."""
     if season.reason:
         return f"{model}: its season is UNKNOWN, features are not watched: {season.reason}; {season.hint}"
-    return f"{model}: features are watched against the same hours and weekdays of {season.zone}"
+    whose = season.calendar or season.zone
+    return f"{model}: features are watched against the same {season.by} of {whose}"

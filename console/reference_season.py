@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
+from driftloop.console.calendars import written_down
 from driftloop.console.reference_rows import ReferenceRows
 from driftloop.detectors.seasonal import Pane
 from driftloop.detectors.seasonal.calendar import HOUR_SECONDS
@@ -22,12 +23,21 @@ BYTES_MOST = STATE_BYTES_MOST * 3 // 4
 """Of what is learned, and of the judge's state: what else stands in their records takes less than a quarter."""
 
 
-def learn_season(specification: MonitorSpecification, rows: ReferenceRows) -> SeasonBaseline | None:
-    """None: the monitor has no season. ``specification`` with its bins. Errors: ConfigError, no record holds it."""
+def learn_season(
+    specification: MonitorSpecification, rows: ReferenceRows, modules: Collection[str] = ()
+) -> SeasonBaseline | None:
+    """None: the monitor has no season. ``specification`` with its bins; ``modules``: as Settings.detectors.
+
+    ConfigError: no record holds it; a calendar that cannot be called.
+    """
     if specification.season is None:
         return None
-    known, state_bytes = learn(specification, windows_of(specification, rows))
-    if (most := max(len(known.fitted), state_bytes)) > BYTES_MOST:
+    slots = ""
+    if specification.season.calendar:
+        first, last = float(rows.event_time.min()), float(rows.event_time.max())
+        slots = written_down(specification.season.calendar, first, last, modules)
+    known, state_bytes = learn(specification, windows_of(specification, rows), slots)
+    if (most := max(len(known.fitted) + len(known.slots), state_bytes)) > BYTES_MOST:
         raise ConfigError(
             f"the season of {len(watched(specification))} features takes {most:,} bytes, more than the "
             f"{BYTES_MOST:,} that a record holds",

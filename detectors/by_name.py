@@ -101,7 +101,7 @@ def find(use: str, allowed: Collection[str] = ()) -> Make:
         known = river_adapter.parameters_of(name)
         return lambda settings: _made(lambda: _Rivers(name, settings, "seed" in known), known)
     if colon:
-        function = _imported(where, name, allowed)
+        function = imported(where, name, allowed)
         return lambda settings: _made(lambda: _Yours(use, function, settings), None)
     raise ValueError(f"{use!r} is none of {', '.join(OURS)}, nor river:<class> or module:function")
 
@@ -194,7 +194,8 @@ class _Yours:
         return state, alarms
 
 
-def _imported(module: str, name: str, allowed: Collection[str]) -> Callable[..., Any]:
+def imported(module: str, name: str, allowed: Collection[str]) -> Callable[..., Any]:
+    """A function of a module that may be imported. Errors: ValueError."""
     if module not in allowed:
         told = ", ".join(sorted(allowed)) or "none is"
         raise ValueError(f"{module} is not allowed to be imported ({told})")

@@ -17,12 +17,14 @@ BYS: tuple[By, ...] = get_args(By)
 class Season:
     """Hours and weekdays are those of ``zone``; ``holidays``, dates such as 2026-12-25 there, count as Sundays.
 
-    ``by``: what may make a difference: hour and weekday, or one of them alone.
+    ``by``: what may make a difference: hour and weekday, or one of them alone. ``calendar``: module:function, a
+    function of the user's that says which hour of which kind of day an instant is; then ``zone`` says nothing.
     """
 
     zone: str = "UTC"
     holidays: tuple[str, ...] = ()
     by: By = "hour of week"
+    calendar: str = ""
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Season:
@@ -32,7 +34,9 @@ class Season:
 @dataclass(frozen=True, slots=True)
 class SeasonBaseline:
     """``fitted``: base64 of what was learned from windows of ``window_seconds`` from ``offset_seconds`` on, by the
-    hours of ``zone``; empty: nothing, for ``reason``, and ``hint`` is the way out. Holidays may be added later."""
+    hours of ``zone``; empty: nothing, for ``reason``, and ``hint`` is the way out. Holidays may be added later.
+    ``slots``: what ``calendar`` says of every hour, for years ahead (detectors/seasonal/calendar.py), so that nobody
+    but who builds the reference runs it."""
 
     zone: str
     window_seconds: float
@@ -41,9 +45,12 @@ class SeasonBaseline:
     reason: str = ""
     hint: str = ""
     by: By = "hour of week"
+    calendar: str = ""
+    slots: str = ""
 
 
 def as_told(season: Season | SeasonBaseline) -> dict[str, Any]:
     """As JSON has it. What came after the first release stands there only where it says something, so that hashes
     over what does not use it stay."""
-    return {k: v for k, v in asdict(season).items() if k != "by" or v != BYS[0]}
+    later = {"by": BYS[0], "calendar": "", "slots": ""}
+    return {k: v for k, v in asdict(season).items() if k not in later or v != later[k]}

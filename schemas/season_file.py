@@ -3,11 +3,13 @@
 [season]
 zone = "Europe/Berlin"           # whose hours they follow; UTC where nothing is said
 holidays = ["2026-12-25"]        # these days count as Sundays
+calendar = "shop.calendar:slot"  # instead of both: a function, event time -> (hour 0 to 23, kind of day 0 to 6)
 by = "hour of week"              # or "hour of day", "day of week": the other makes no difference
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any, cast
@@ -19,6 +21,8 @@ from driftloop.schemas.toml_reader import Table
 DAY_SECONDS = 86_400.0
 HOLIDAYS_MOST = 1_000
 _EXAMPLE = '[season]\n              zone = "Europe/Berlin"'
+_CALENDAR = 'calendar = "shop.calendar:slot"'
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _ZONE = 'zone = "Europe/Berlin"'
 _HOLIDAYS = 'holidays = ["2026-12-25", "2027-01-01"]'
 
@@ -29,7 +33,7 @@ def read_season(root: Table, time: Mapping[str, Any], alarms: Mapping[str, Any])
         return None
     table = root.table("season", _EXAMPLE)
     by = cast(By, table.one_of("by", BYS[0], BYS, 'by = "hour of day"'))
-    season = Season(_zone(table), _holidays(table), by)
+    season = Season(_zone(table), _holidays(table), by, _calendar(table))
     if by == "hour of day" and time["window_seconds"] >= DAY_SECONDS:
         table.refuse("by", "is 'hour of day', and time.window is a day or more", 'by = "day of week"')
     table.done()
@@ -39,6 +43,16 @@ def read_season(root: Table, time: Mapping[str, Any], alarms: Mapping[str, Any])
         reason = "cannot be told from drift within the alarms.budget: more than 1 false alarm a day is none"
         root.refuse("season", reason, 'budget = "1 per week"')
     return season
+
+
+def _calendar(table: Table) -> str:
+    name = table.text("calendar", "", _CALENDAR)
+    if name and not _FUNCTION.fullmatch(name):
+        table.refuse("calendar", f"is {name!r}, not module:function", _CALENDAR)
+    for other in ("zone", "holidays"):
+        if name and table.get(other, None, "") is not None:
+            table.refuse("calendar", f"says whose hours they are, and {other} too", _CALENDAR)
+    return name
 
 
 def _zone(table: Table) -> str:

@@ -31,7 +31,7 @@ VARIABLES: dict[str, str] = {
     "DRIFTLOOP_SCHEMA_REGISTRY_URL": "schema registry, Confluent API; set: the SDK frames records its way",
     "DRIFTLOOP_PENDING_MB": "memory for what waits for its other half, MB a partition of the observer (default 128)",
     "DRIFTLOOP_SESSION_SECONDS": "group session timeout of the stream workers (default 6, a broker takes no less)",
-    "DRIFTLOOP_DETECTORS": "modules whose functions a monitor may name as detectors, comma-separated (default none)",
+    "DRIFTLOOP_DETECTORS": "modules whose functions a monitor may name, comma-separated (default none)",
     "DRIFTLOOP_INSTANCE_ID": "name of a stream worker in its group: restarted within the session it keeps its seat",
 }
 

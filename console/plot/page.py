@@ -104,7 +104,8 @@ def _charts(found: Replayed, sides: Sequence[Side]) -> Iterator[Element]:
 
 def _features(found: Sequence[Sensitivity], sides: Sequence[Side], span: Span) -> Iterator[Element]:
     yield el("h2", "Features")
-    said = "Log evidence against each, the strongest first; on the right its most, and the shift of that window."
+    said = "Log evidence against each, the strongest first; on the right its most, and the shift of that window. "
+    said += "Dotted: where the evidence of all features together alarms; a feature that an alarm named is red."
     yield el("p", said, class_="quiet")
     yield _figure(panels.features(found[:FEATURES_MOST], sides, span))
     rows = [

@@ -160,7 +160,7 @@ def metric(metric_name: str, sides: Sequence[Side], span: Span) -> Element:
 
 
 def features(shown: Sequence[Sensitivity], sides: Sequence[Side], span: Span) -> Element:
-    """Log evidence against each feature, one row each, all on one scale; above the dotted line it alarms."""
+    """Log evidence against each feature, one row each, on one scale; dotted: what all of them together alarm at."""
     evidence = [told.evidence_of(side) for side in sides]
     threshold = told.feature_threshold(sides[0])
     most = max([s.log_evidence for s in shown] + [v for _, v in threshold if v is not None], default=1.0)

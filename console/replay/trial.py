@@ -39,7 +39,7 @@ def on_trial(
         if found.model != model:
             raise ConfigError(f"{file} is about {found.model}, not {model}", f"name the model: replay {found.model}")
     if reference is not None:
-        found = _built(catalogue, found, reference)
+        found = _built(catalogue, found, reference, modules)
     elif not found.has_bins:
         unknown = ", ".join(f.name for f in found.features if not f.bins)
         raise ConfigError(
@@ -52,11 +52,13 @@ def on_trial(
     return found
 
 
-def _built(catalogue: Catalogue, before: MonitorSpecification, file: Path) -> MonitorSpecification:
+def _built(
+    catalogue: Catalogue, before: MonitorSpecification, file: Path, modules: Collection[str]
+) -> MonitorSpecification:
     rows = read_file(before, file, Asked(), Selection())
     if not len(rows.event_time):
         raise ConfigError(f"there are no rows in {file}", "a reference is made of rows of the past")
-    found, baselines = count_rows(before, rows, digest_of(file))
+    found, baselines = count_rows(before, rows, digest_of(file), modules)
     built = ReferenceBuilt(found.model, found.spec, baselines.reference, baselines.to_json())
     _absorb(catalogue, "references", found.model, built)
     return found

@@ -28,7 +28,7 @@ False
 from __future__ import annotations
 
 from driftloop.detectors.seasonal.baseline import Baseline, Unknown
-from driftloop.detectors.seasonal.calendar import Calendar, Slot, local, utc
+from driftloop.detectors.seasonal.calendar import Calendar, Slot, local, tabulate, tabulated, utc
 from driftloop.detectors.seasonal.fitting import fit
 from driftloop.detectors.seasonal.history import Pane
 from driftloop.detectors.seasonal.monitor import Judgement, Monitor, start, step
@@ -68,6 +68,8 @@ __all__ = [
     "local",
     "start",
     "step",
+    "tabulate",
+    "tabulated",
     "to_bytes",
     "to_records",
     "utc",

@@ -20,6 +20,8 @@ ROWS_LEAST = 20.0
 WEEKS_LEAST = 2
 PERIODS_LEAST = 28
 """Below it the noise of a period is a guess: two weeks of hours are plenty, of days they are not."""
+TURNS_OFF_MOST = 2
+"""Days that a calendar may have more or fewer than the clock: it begins within one, and clocks are changed."""
 HOLES_MOST = 0.5
 """Of the periods; more than that is no history of the stream."""
 
@@ -95,5 +97,7 @@ def _series(settings: Settings, clock: Clock, panes: Sequence[Pane]) -> History:
     np.add.at(counts, numbers - first, np.array([pane.counts for pane in panes], np.float64))
     places = tuple(clock.slot(settings.calendar, first + t) for t in range(len(counts)))
     turned = [0, *(a.of_day > b.of_day or clock.a_day == 1 for a, b in pairwise(places))]
-    day = np.cumsum(turned)
+    day, by_clock = np.cumsum(turned), np.arange(len(places)) // clock.a_day
+    if abs(int(day[-1]) - int(by_clock[-1])) > TURNS_OFF_MOST:  # a user's calendar, whose hours do not go round
+        day = by_clock
     return History(clock, first, counts, places, day, day // 7)

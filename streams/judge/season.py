@@ -29,8 +29,9 @@ def watched(specification: MonitorSpecification) -> tuple[Feature, ...]:
     return tuple(f for f in specification.features if f.bins >= _BINS_LEAST[f.kind])
 
 
-def settings_of(specification: MonitorSpecification) -> Settings:
-    """ValueError: there is nothing to watch yet, or this machine does not know the zone."""
+def settings_of(specification: MonitorSpecification, slots: str = "") -> Settings:
+    """``slots``: the table of a user's calendar. ValueError: there is nothing to watch yet, or this machine does not
+    know the zone."""
     histograms = [
         Histogram(f.name, "categorical" if f.kind == "categorical" else "numeric", f.bins)
         for f in watched(specification)
@@ -39,7 +40,7 @@ def settings_of(specification: MonitorSpecification) -> Settings:
         tuple(histograms),
         budget_seconds=FAMILIES * specification.budget_seconds,
         pane_seconds=specification.window_seconds,
-        calendar=_calendar(specification),
+        calendar=_calendar(specification, slots),
         by=_season(specification).by,
     )
 
@@ -49,11 +50,13 @@ def _season(specification: MonitorSpecification) -> Season:
     return specification.season
 
 
-def _calendar(specification: MonitorSpecification) -> Calendar:
+def _calendar(specification: MonitorSpecification, slots: str) -> Calendar:
     """Of windows of a day the date is that of their middle: they may begin at any hour of UTC."""
     season = _season(specification)
     whose: Calendar = seasonal.utc
-    if season.zone != "UTC" or season.holidays:
+    if season.calendar:
+        whose = seasonal.tabulated(slots)
+    elif season.zone != "UTC" or season.holidays:
         whose = seasonal.local(season.zone, frozenset(season.holidays))
     if specification.window_seconds < DAY_SECONDS:
         return whose
@@ -66,19 +69,22 @@ def counts_of(specification: MonitorSpecification, layout: Layout, counts: Count
     return np.concatenate([layout.read(FEATURES, counts, f"feature:{f.name}") for f in watched(specification)])
 
 
-def learn(specification: MonitorSpecification, windows: Sequence[seasonal.Pane]) -> tuple[SeasonBaseline, int]:
-    """(what a reference says of the season, bytes of a live monitor's state) from its windows."""
+def learn(
+    specification: MonitorSpecification, windows: Sequence[seasonal.Pane], slots: str = ""
+) -> tuple[SeasonBaseline, int]:
+    """(what a reference says of the season, bytes of a live monitor's state) from its windows. ``slots``: the table
+    of a user's calendar."""
     season = _season(specification)
     whose = (season.zone, specification.window_seconds, specification.offset_seconds)
     try:
-        settings = settings_of(specification)
+        settings = settings_of(specification, slots)
     except ValueError as error:
-        return SeasonBaseline(*whose, "", str(error), BUILD, season.by), 0
+        return SeasonBaseline(*whose, "", str(error), BUILD, season.by, season.calendar, slots), 0
     found = seasonal.fit(settings, windows)
     if isinstance(found, Unknown):
-        return SeasonBaseline(*whose, "", found.reason, found.hint, season.by), 0
+        return SeasonBaseline(*whose, "", found.reason, found.hint, season.by, season.calendar, slots), 0
     fitted = base64.b64encode(zlib.compress(_rounded(found), 9)).decode()
-    known = SeasonBaseline(*whose, fitted, by=season.by)
+    known = SeasonBaseline(*whose, fitted, by=season.by, calendar=season.calendar, slots=slots)
     state = seasonal.to_bytes(seasonal.start(Monitor(settings, found)))
     return known, len(state)
 
@@ -98,12 +104,13 @@ def monitor_of(specification: MonitorSpecification, known: SeasonBaseline | None
         return Unknown("the reference was built before the monitor had a season", BUILD)
     if known.reason:
         return Unknown(known.reason, known.hint)
-    whose = (season.zone, specification.window_seconds, specification.offset_seconds, season.by)
-    if (known.zone, known.window_seconds, known.offset_seconds, known.by) != whose:
-        return Unknown("the season of the reference has another zone, window, offset or by than the monitor", BUILD)
+    whose = (season.zone, specification.window_seconds, specification.offset_seconds, season.by, season.calendar)
+    if (known.zone, known.window_seconds, known.offset_seconds, known.by, known.calendar) != whose:
+        other = "zone, calendar, window, offset or by"
+        return Unknown(f"the season of the reference has another {other} than the monitor", BUILD)
     try:
         baseline = seasonal.baseline_from_bytes(zlib.decompress(base64.b64decode(known.fitted, validate=True)))
-        monitor = Monitor(settings_of(specification), baseline)
+        monitor = Monitor(settings_of(specification, known.slots), baseline)
     except (ValueError, zlib.error) as error:
         return Unknown(f"the season of the reference cannot be used: {error}", BUILD)
     if baseline.tau.shape != (1, len(monitor.plan.channels.feature)):

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import bisect
 import random
+import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from driftloop.console.reference import describe
-from driftloop.console.reference_season import windows_of
+from driftloop.console.reference_season import learn_season, windows_of
+from driftloop.detectors import seasonal
 from driftloop.schemas.events import DriftDetected, WindowMeasured
 from driftloop.schemas.reference import Baselines
 from driftloop.schemas.season import Season
 from driftloop.streams.judge import season
 from driftloop.streams.judge.features import settings_of
 
-from .scenes import HOUR, START, Judge, Shelf
-from .seasonal_scenes import HOURLY, SEASONAL, WEEK, hours, judge_of, reference, rows_of, stream_of
+from .scenes import DAY, HOUR, START, Judge, Shelf
+from .seasonal_scenes import HOURLY, SEASONAL, WEEK, Hour, hours, judge_of, reference, rows_of, stream_of
 
 
 def alarms(judge: Judge) -> list[DriftDetected]:
@@ -84,9 +87,10 @@ def test_a_week_of_reference_is_unknown_and_says_so_everywhere() -> None:
     ("changed", "said"),
     [
         ({"season": None}, "the reference was built before the monitor had a season"),
-        ({"season.zone": "UTC"}, "another zone, window, offset or by"),
-        ({"season.window_seconds": 7_200.0}, "another zone, window, offset or by"),
-        ({"season.by": "hour of day"}, "another zone, window, offset or by"),
+        ({"season.zone": "UTC"}, "another zone, calendar, window, offset or by"),
+        ({"season.window_seconds": 7_200.0}, "another zone, calendar, window, offset or by"),
+        ({"season.calendar": "shop:slot"}, "another zone, calendar, window, offset or by"),
+        ({"season.by": "hour of day"}, "another zone, calendar, window, offset or by"),
         ({"season.fitted": "!"}, "the season of the reference cannot be used"),
         ({"season.fitted": "eJwDAAAAAAE="}, "the season of the reference cannot be used: a detector's state"),
     ],
@@ -119,6 +123,40 @@ def test_what_is_said_to_make_no_difference_makes_none() -> None:
     again = replace(SEASONAL, season=Season("Europe/Berlin", by="day of week"))
     assert type(SEASONAL).from_json(again.to_json()) == again
     assert Baselines.from_json(reference(again, 3).to_json()) == reference(again, 3)
+
+
+def test_a_calendar_of_the_users_says_which_days_are_alike_and_only_the_build_runs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every third day is a sale, .8 sd up: no weekday, but the user's own kind of day."""
+    hours_of = "hours = int(event_time // 3600)"
+    code = f"def slot(event_time):\n    {hours_of}\n    return hours % 24, int(hours // 24 % 3 == 0)\n"
+    (tmp_path / "shop_days.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def sale(hour: Hour) -> Hour:
+        return hour._replace(income=hour.income + 0.8 * (hour.start // DAY % 3 == 0))
+
+    past, live = ([sale(h) for h in hours(first, n)] for first, n in ((-3 * WEEK, 3 * WEEK), (0, WEEK)))
+    opened = {}
+    for calendar in ("", "shop_days:slot"):
+        told = replace(SEASONAL, season=Season("UTC", calendar=calendar))
+        known = learn_season(told, rows_of(past), ["shop_days"])
+        assert known is not None
+        assert (known.calendar, len(known.slots) < 4_000) == (calendar, True)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setitem(sys.modules, "shop_days", None)
+            monitor = season.monitor_of(told, known)
+        assert not isinstance(monitor, season.Unknown)
+        state = seasonal.start(monitor)
+        changes = []
+        for pane in windows_of(told, rows_of(live)):
+            state, judgement = seasonal.step(monitor, state, pane)
+            changes.append(judgement.change)
+        opened[calendar] = (changes.count("opened"), monitor.baseline.shape.week[1, 0, 0])
+    incidents, clear = opened["shop_days:slot"]
+    assert (incidents, clear > 0.7) == (0, True)
+    assert opened[""][0] > 0, "without it a sale is drift"
 
 
 def test_holidays_may_be_added_to_a_reference_that_stands() -> None:
