@@ -148,6 +148,8 @@ class WindowMeasured:
     ``expected_final_coverage`` comes with a 95 % interval once its own errors have been measured. ``label_delays``:
     by class. ``segments``: at most 64, ``segments_omitted`` of those declared are not judged. ``quality``: the rules
     it breaks; ``quality_incidents``: open as of then, never a reason to retrain and so not in ``open_incidents``.
+    ``blind_below``: sd of a mean that would just be found within a day, None: not known. ``estimated``: metrics to be
+    expected of all its predictions, without labels; where there are none ``estimate_reason`` says why.
     """
 
     model: str
@@ -181,6 +183,9 @@ class WindowMeasured:
     fairness: tuple[FairnessMeasured, ...] = ()
     quality: tuple[QualityBroken, ...] = ()
     quality_incidents: tuple[str, ...] = ()
+    blind_below: float | None = None
+    estimated: dict[str, Estimate] = field(default_factory=dict)
+    estimate_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ alarms once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ class ConformalWatch:
     carried: Counts | None = None
     carried_rows: int = 0
     evidence: tuple[float, ...] = ()
+    blind_below: float | None = field(default=None, init=False, compare=False)
 
     def restart(self) -> None:
         self.test, self.alarmed_at, self.carried, self.carried_rows, self.evidence = None, NEVER, None, 0, ()

@@ -20,9 +20,11 @@ from driftloop.streams.judge.sums import Counts, Layout
 
 
 class FeatureWatch(Protocol):
-    """``evidence``: log, by feature of the specification; empty: none yet."""
+    """``evidence``: log, by feature of the specification; empty: none yet. ``blind_below``: sd of a mean that would
+    just be found within a day; None: not known."""
 
     evidence: tuple[float, ...]
+    blind_below: float | None
 
     def restart(self) -> None:
         """Another specification or reference: nothing seen is comparable."""

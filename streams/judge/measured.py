@@ -22,7 +22,8 @@ OK, WARNING, DRIFT, UNKNOWN = "OK", "WARNING", "DRIFT", "UNKNOWN"
 @dataclass(frozen=True, slots=True)
 class Moment:
     """What is known beside the window when it is told. ``alarm``: (paging, what) of the tests, about it. ``unknown``:
-    why the features cannot be judged; ``remark``: what is said although all is well."""
+    why the features cannot be judged; ``remark``: what is said although all is well; ``blind_below``: what would not
+    be found."""
 
     as_of: float
     closing: str
@@ -31,6 +32,7 @@ class Moment:
     alarm: tuple[bool, str] | None = None
     unknown: str = ""
     remark: str = ""
+    blind_below: float | None = None
     open_incidents: tuple[str, ...] = ()
     quality_incidents: tuple[str, ...] = ()
     totals: dict[str, int] | None = None
@@ -93,6 +95,7 @@ def measure(
         fairness=fairness.measure(specification, edition.segment_layout, window.segments),
         quality=window.quality,
         quality_incidents=moment.quality_incidents,
+        blind_below=moment.blind_below,
     )
 
 

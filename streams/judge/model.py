@@ -278,6 +278,7 @@ class ModelJudge:
             alarm=self._alarm(specification, window) if whose else None,
             unknown=self._unknown(specification, fits, whose),
             remark=_joined(self.features.remark(), self.named.remark(specification, now)) if whose else "",
+            blind_below=self.features.blind_below if whose else None,
             open_incidents=(incident.identity,) if incident.state == incidents.OPEN else (),
             quality_incidents=self.quality.open,
             totals=self.ledger.totals.told(),

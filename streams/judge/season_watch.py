@@ -52,11 +52,12 @@ class SeasonWatch:
     paging: bool = False
     names: tuple[str, ...] = ()
     said: str = ""
+    blind_below: float | None = None
     _known: _Known | None = field(default=None, compare=False)
 
     def restart(self) -> None:
         self.test, self.steps, self.statistic, self.threshold, self.evidence = None, 0, 0.0, 0.0, ()
-        self.alarmed_at, self.said = NEVER, ""
+        self.alarmed_at, self.said, self.blind_below = NEVER, "", None
         self._calm()
 
     def close(
@@ -76,6 +77,7 @@ class SeasonWatch:
         self.test, judgement = seasonal.step(monitor, self.test or seasonal.start(monitor), pane)
         self.steps += 1
         self.statistic, self.threshold = judgement.statistic, judgement.threshold
+        self.blind_below = judgement.blind_below
         own = _log_evidence(specification, judgement)
         self.evidence = tuple(own.get(f.name, LOG_EVIDENCE_LEAST) for f in specification.features)
         if not judgement.is_open:
@@ -154,6 +156,7 @@ class SeasonWatch:
                 "paging": self.paging,
                 "names": list(self.names),
                 "said": self.said,
+                "blind_below": self.blind_below,
             }
         }
 

@@ -68,6 +68,24 @@ def test_half_an_sd_is_told_within_a_day_by_name_and_stands_until_it_is_the_new_
     assert told[START + (WEEK + 69) * HOUR].status == "OK"
 
 
+def test_the_shift_that_would_not_be_seen_is_a_number_of_the_window_and_holds() -> None:
+    def alarms_within_a_day(shift: float) -> int:
+        judge = judge_of(SEASONAL)
+        judge.run(stream_of(SEASONAL, hours(0, 48)), stream_of(SEASONAL, hours(48, 24, shift=shift)))
+        return len(alarms(judge))
+
+    judge = judge_of(SEASONAL)
+    judge.run(stream_of(SEASONAL, hours(0, 48)))
+    told = [w.blind_below for w in windows(judge)]
+    assert all(value is not None and 0.05 < value < 0.3 for value in told), "half an sd was found within a day"
+    assert told[-1] is not None
+    assert alarms_within_a_day(told[-1] * 1.5) > 0
+    assert alarms_within_a_day(told[-1] * 0.5) == 0
+    for blind in (judge_of(HOURLY), judge_of(SEASONAL, weeks=1)):
+        blind.run(stream_of(SEASONAL if blind.shelf.by_hash.get(SEASONAL.spec) else HOURLY, hours(0, 3)))
+        assert {w.blind_below for w in windows(blind)} == {None}, "no season, or none known"
+
+
 def test_a_week_of_reference_is_unknown_and_says_so_everywhere() -> None:
     baselines = reference(SEASONAL, 1)
     assert baselines.season is not None
