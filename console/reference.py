@@ -13,6 +13,7 @@ from driftloop.console.models import find_specification, read_catalogue
 from driftloop.console.monitor import specification_events
 from driftloop.console.publishing import Publication, publish
 from driftloop.console.reading import partitions_of, read_batches
+from driftloop.console.reference_calibration import describe_calibration, learn_calibration
 from driftloop.console.reference_rows import ReferenceColumns, ReferenceRows, Selection, offset_ranges
 from driftloop.console.reference_season import learn_season
 from driftloop.console.rows.gather import read_file
@@ -91,7 +92,8 @@ def count_rows(
         predicted=rows.predicted,
         offsets=rows.offsets,
     )
-    return after, replace(baselines, season=learn_season(after, rows, modules), file=file)
+    known = learn_calibration(after, rows)
+    return after, replace(baselines, season=learn_season(after, rows, modules), file=file, calibration=known)
 
 
 def read_rows(
@@ -142,6 +144,8 @@ def describe(before: MonitorSpecification, after: MonitorSpecification, baseline
         yield f"{after.model}: sums are of (number - {after.scales.centre:g}) in scales of {after.scales.scale:g}"
     if baselines.season is not None:
         yield describe_season(after.model, baselines.season)
+    if (known := baselines.calibration) is not None and baselines.labelled:
+        yield describe_calibration(after.model, known)
     if baselines.loss_mean is None:
         yield "no truth is known for them: performance has no baseline until the reference is built again"
     for s in after.segments:

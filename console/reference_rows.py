@@ -47,7 +47,8 @@ class Selection(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class ReferenceRows:
     """n rows in the order of event time; ``labels`` and ``predicted``: index of the class, -1 unknown. A regression's
-    labels are numbers, NaN unknown; many classes have a score each, f8[n, K]."""
+    labels are numbers, NaN unknown; many classes have a score each, f8[n, K]. ``version``: object[n], empty
+    where nothing names it."""
 
     columns: dict[str, Array]
     labels: NDArray[np.number]
@@ -55,12 +56,15 @@ class ReferenceRows:
     event_time: NDArray[np.float64]
     predicted: NDArray[np.int8]
     offsets: tuple[OffsetRange, ...]
+    version: Array
 
     def take(self, which: Array) -> ReferenceRows:
         """These rows, by mask or position; they stand on the same offsets."""
         columns = {name: column[which] for name, column in self.columns.items()}
         labels, score, predicted = self.labels[which], self.score[which], self.predicted[which]
-        return ReferenceRows(columns, labels, score, self.event_time[which], predicted, self.offsets)
+        return ReferenceRows(
+            columns, labels, score, self.event_time[which], predicted, self.offsets, self.version[which]
+        )
 
     @classmethod
     def joined(cls, parts: Sequence[ReferenceRows]) -> ReferenceRows:
@@ -72,6 +76,7 @@ class ReferenceRows:
             np.concatenate([part.event_time for part in parts]),
             np.concatenate([part.predicted for part in parts]),
             tuple(offset for part in parts for offset in part.offsets),
+            np.concatenate([part.version for part in parts]),
         )
 
 
@@ -129,19 +134,20 @@ class ReferenceColumns(Columns):
             columns[feature.name] = texts([tail.categories[j] for tail in tails])[rows["tail"]]
         columns |= embedded(specification, rows)
         predicted = np.array([label_code(tail.predicted, specification.classes) for tail in tails], np.int8)
+        version = texts([tail.version for tail in tails])[rows["tail"]]
         known = rows["truth_offsets"] != NO_OFFSET
         offsets = [
             *ranges_of("predictions", rows["partition"], rows["offsets"]),
             *ranges_of("ground-truth", rows["partition"][known], rows["truth_offsets"][known]),
         ]
         return ReferenceRows(
-            columns, rows["labels"], rows["score"], rows["times"], predicted[rows["tail"]], tuple(offsets)
+            columns, rows["labels"], rows["score"], rows["times"], predicted[rows["tail"]], tuple(offsets), version
         )
 
     def _no_rows(self) -> ReferenceRows:
         codes, numbers = np.empty(0, np.int8), np.empty(0)
         return ReferenceRows(
-            {f.name: numbers for f in self._specification.features}, codes, numbers, numbers, codes, ()
+            {f.name: numbers for f in self._specification.features}, codes, numbers, numbers, codes, (), codes
         )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from driftloop.schemas.bins import LOSS_BINS, loss_codes
+from driftloop.schemas.calibration import CalibrationBaseline
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import OffsetRange
@@ -33,6 +34,7 @@ CONFIDENCE = 0.9
 DAYS_LEAST = 5
 """Below so many days rows are taken as independent, for want of anything better."""
 _DAY_SECONDS = 86_400.0
+_SILENT_WHEN_NONE = ("sums", "season", "file", "calibration")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Baselines:
     counts of 512 bins of the loss (losses.py). ``loss_mean``, ``error_rate`` over labelled rows with their
     90 % upper bounds, None without any. Times in seconds, first and last event. ``sums``: of embeddings
     (projection.py), over all rows that have one. ``season``: what was learned of it; None: the monitor has none.
+    ``calibration``: what estimates without labels stand on; None: of a regression, and before there were any.
     ``file``: sha256 of the file the rows come from, 64 hex digits; empty: they come from the topics, at ``offsets``.
     """
 
@@ -66,6 +69,7 @@ class Baselines:
     sums: Mapping[str, float] = field(default_factory=dict)
     season: SeasonBaseline | None = None
     file: str = ""
+    calibration: CalibrationBaseline | None = None
 
     @cached_property
     def reference(self) -> str:
@@ -77,10 +81,10 @@ class Baselines:
         return self.model == spec.model and self.bins == spec.bins_hash
 
     def to_json(self) -> str:
-        """Canonical JSON; without embeddings there are no sums in it, without a season or a file none."""
+        """Canonical JSON; what came after the first release stands in it only where there is any."""
         told = asdict(self) | {"features": dict(self.features), "sums": dict(self.sums)}
         told["season"] = as_told(self.season) if self.season else None
-        return canonical_json({k: v for k, v in told.items() if v or k not in ("sums", "season", "file")})
+        return canonical_json({k: v for k, v in told.items() if v or k not in _SILENT_WHEN_NONE})
 
     @classmethod
     def from_json(cls, text: str) -> Baselines:
@@ -93,6 +97,8 @@ class Baselines:
             found["class_shares"] = found["class_shares"] and tuple(found["class_shares"])
             found["offsets"] = tuple(OffsetRange(**o) for o in found["offsets"])
             found["season"] = SeasonBaseline(**found["season"]) if found.get("season") else None
+            if found.get("calibration"):
+                found["calibration"] = CalibrationBaseline.from_json(found["calibration"])
             return cls(**found)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             hint = "was it written by a newer driftloop? build the reference again with this one"

@@ -100,7 +100,8 @@ class Gatherer:
             known: Array = cells.outcomes(of(labels)) if labels else np.full(len(score), np.nan)
         else:
             known = cells.codes(of(labels), classes) if labels else none
-        return ReferenceRows(columns, known, score, event_time, said, ())
+        version = np.full(len(score), "", object)
+        return ReferenceRows(columns, known, score, event_time, said, (), version)
 
     def _feature(self, feature: Feature, found: Cells) -> Array:
         if feature.kind == "numeric":

@@ -81,8 +81,8 @@ class ConformalWatch:
     def remark(self) -> str:
         return ""
 
-    def to_bytes(self) -> bytes | None:
-        return window_csr.to_bytes(self.test) if self.test else None
+    def to_records(self) -> dict[str, bytes]:
+        return {"": window_csr.to_bytes(self.test)} if self.test else {}
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -54,9 +54,10 @@ class FeatureWatch(Protocol):
         """What there is to say although nothing alarms."""
 
     def to_json(self) -> dict[str, Any]:
-        """All but the test, whose bytes are a record of their own."""
+        """All but the test, whose bytes are records of their own."""
 
-    def to_bytes(self) -> bytes | None: ...
+    def to_records(self) -> dict[str, bytes]:
+        """The test by name of the record, "" where one is all (feature_records.py); nothing: it has not begun."""
 
 
 def watch_of(specification: MonitorSpecification) -> FeatureWatch:
@@ -64,8 +65,8 @@ def watch_of(specification: MonitorSpecification) -> FeatureWatch:
     return ConformalWatch() if specification.season is None else SeasonWatch()
 
 
-def restored(found: Mapping[str, Any], test: bytes | None) -> FeatureWatch:
-    """Back from ``to_json`` and ``to_bytes``."""
+def restored(found: Mapping[str, Any], test: Mapping[str, bytes]) -> FeatureWatch:
+    """Back from ``to_json`` and ``to_records``."""
     if "season" in found:
         return SeasonWatch.from_json(found["season"], test)
-    return ConformalWatch.from_json(found, test)
+    return ConformalWatch.from_json(found, test.get(""))

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from driftloop.schemas.events import FeatureDrift, LabelDelay, TestState, WindowMeasured
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import delays, fairness, features, forecasts, segmented, tasks
+from driftloop.streams.judge import delays, estimates, fairness, features, forecasts, segmented, tasks
 from driftloop.streams.judge.editions import Edition
+from driftloop.streams.judge.estimates import NOT_WATCHED, Trust
 from driftloop.streams.judge.forecasts import Delays
 from driftloop.streams.judge.ledger import CHAMPION
 from driftloop.streams.judge.reference import Reference
-from driftloop.streams.judge.sums import LABELS, Total, total
+from driftloop.streams.judge.sums import FEATURES, LABELS, Total, total
 from driftloop.streams.judge.tasks import Measured
 from driftloop.streams.judge.windows import LABELS_CLOSING, Window, closings_passed
 
@@ -23,7 +24,7 @@ OK, WARNING, DRIFT, UNKNOWN = "OK", "WARNING", "DRIFT", "UNKNOWN"
 class Moment:
     """What is known beside the window when it is told. ``alarm``: (paging, what) of the tests, about it. ``unknown``:
     why the features cannot be judged; ``remark``: what is said although all is well; ``blind_below``: what would not
-    be found."""
+    be found; ``trust``: in estimates without labels."""
 
     as_of: float
     closing: str
@@ -33,6 +34,7 @@ class Moment:
     unknown: str = ""
     remark: str = ""
     blind_below: float | None = None
+    trust: Trust = NOT_WATCHED
     open_incidents: tuple[str, ...] = ()
     quality_incidents: tuple[str, ...] = ()
     totals: dict[str, int] | None = None
@@ -62,6 +64,8 @@ def measure(
         drifts = features.with_evidence(specification, window.drifts[1], moment.evidence)
     status, reason = judge(specification, reference, sums, moment)
     coverage = _coverage(specification, known, window, sums, moment)
+    score = layout.read(FEATURES, sums.features, "score")
+    estimated, estimate_reason = estimates.told(specification, moment.trust, score, sums.decisions)
     labels = Measured(layout.read_all(LABELS, sums.labels), sums.sums, sums.counts, sums.decisions)
     return WindowMeasured(
         model=specification.model,
@@ -96,6 +100,8 @@ def measure(
         quality=window.quality,
         quality_incidents=moment.quality_incidents,
         blind_below=moment.blind_below,
+        estimated=estimated,
+        estimate_reason=estimate_reason,
     )
 
 

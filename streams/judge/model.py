@@ -22,7 +22,10 @@ from driftloop.streams.judge.champion import Champion, next_champion
 from driftloop.streams.judge.conformal_watch import ConformalWatch
 from driftloop.streams.judge.counter_alarms import CounterAlarms
 from driftloop.streams.judge.editions import Edition, Editions
+from driftloop.streams.judge.estimate_watch import EstimateWatch
+from driftloop.streams.judge.estimates import NOT_WATCHED
 from driftloop.streams.judge.evidence import Evidence, Scene, ends_at
+from driftloop.streams.judge.feature_records import FeatureRecords
 from driftloop.streams.judge.feature_watch import FeatureWatch
 from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
 from driftloop.streams.judge.measured import Moment, measure
@@ -67,10 +70,12 @@ class ModelJudge:
         self.clock = Clock()
         self.performance = Performance()
         self.features: FeatureWatch = ConformalWatch()
+        self.feature_records = FeatureRecords()
         self.quality = QualityWatch()
         self.silences = Silencing()
         self.named = NamedWatch(detectors)
         self.evidence = Evidence()
+        self.estimates = EstimateWatch()
         self.alarms: tuple[DriftDetected, ...] = ()
         self.reference_name = ""
         self.counters = CounterAlarms()
@@ -258,6 +263,7 @@ class ModelJudge:
         alarms = self.features.close(
             specification, reference, layout, champion.version, start, sums.features, sums.predictions
         )
+        alarms += self.estimates.close(edition, champion.version, reference, start, found)
         self.performance.attach(tuple(alarms))
         self._note(specification, alarms, start + specification.window_seconds)
         yield from alarms
@@ -279,12 +285,16 @@ class ModelJudge:
             unknown=self._unknown(specification, fits, whose),
             remark=_joined(self.features.remark(), self.named.remark(specification, now)) if whose else "",
             blind_below=self.features.blind_below if whose else None,
+            trust=self.estimates.trust.now(specification, reference, window.group.version) if whose else NOT_WATCHED,
             open_incidents=(incident.identity,) if incident.state == incidents.OPEN else (),
             quality_incidents=self.quality.open,
             totals=self.ledger.totals.told(),
             partitions_idle=idle,
         )
-        return measure(edition, fits, self.ledger.delays.under(specification.delay_edges_seconds), window, moment)
+        told = measure(edition, fits, self.ledger.delays.under(specification.delay_edges_seconds), window, moment)
+        if whose and not self.silences.maintenance(window.start, window.start + specification.window_seconds):
+            self.estimates.trust.mature(edition, reference, told, window)
+        return told
 
     def _tests(
         self, specification: MonitorSpecification, reference: Reference | None, now: float

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from driftloop.schemas.bins import loss_floor
+from driftloop.schemas.calibration import CalibrationBaseline
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.reference import Baselines
 from driftloop.schemas.season import SeasonBaseline
@@ -21,8 +22,8 @@ LEAST_LOSS = 1e-6
 
 class Reference(NamedTuple):
     """``name``: its hash. ``features``: counts on the specification's bins. ``loss``: None where nothing was
-    labelled. ``season``: what was learned of it; None: nothing was looked for. ``score_by_label``: counts of a
-    binary model's labelled rows.
+    labelled. ``season``, ``calibration``: what was learned of them; None: nothing was looked for. ``score_by_label``:
+    counts of a binary model's labelled rows.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Reference(NamedTuple):
     loss: LossBaseline | None
     season: SeasonBaseline | None = None
     score_by_label: tuple[tuple[int, ...], ...] = ()
+    calibration: CalibrationBaseline | None = None
 
 
 class LossBaseline(NamedTuple):
@@ -89,6 +91,7 @@ class CatalogueLookup:
                 loss_baseline(baselines),
                 baselines.season,
                 score_by_label=baselines.score_by_label,
+                calibration=baselines.calibration,
             )
         return self._known[name]
 

@@ -11,6 +11,7 @@ from driftloop.schemas.events import DriftDetected
 from driftloop.streams.judge import feature_watch
 from driftloop.streams.judge.champion import Champion
 from driftloop.streams.judge.counter_alarms import CounterAlarms
+from driftloop.streams.judge.estimate_watch import EstimateWatch
 from driftloop.streams.judge.past import Past
 from driftloop.streams.judge.performance import Performance
 from driftloop.streams.judge.quality_watch import QualityWatch
@@ -23,17 +24,14 @@ if TYPE_CHECKING:
 
 def save(judge: ModelJudge) -> None:
     """Put what no pane or window record says into the store."""
-    tests = {
-        "loss": judge.performance.test and e_detector.to_bytes(judge.performance.test),
-        "features": judge.features.to_bytes(),
-    }
+    if judge.performance.test:
+        judge.store.put(key("loss", judge.model), e_detector.to_bytes(judge.performance.test))
+    else:
+        judge.store.drop(key("loss", judge.model))
+    judge.feature_records.save(judge.store, judge.model, judge.features)
+    judge.estimates.save(judge.store, judge.model)
     if (named := judge.named.to_bytes()) is not None:
         judge.store.put(key("named", judge.model), named)
-    for kind, value in tests.items():
-        if value is not None:
-            judge.store.put(key(kind, judge.model), value)
-        else:
-            judge.store.drop(key(kind, judge.model))
     if judge.silences.heard >= 0:
         judge.store.put(key("silences", judge.model), judge.silences.to_bytes())
     judge.store.put_json(
@@ -55,16 +53,17 @@ def restore(judge: ModelJudge, records: Records) -> None:
     """Back from the state records of this model."""
     for record in records.get("model", []):
         found = json.loads(record.value)
-        tests = {kind: records[kind][0].value if kind in records else None for kind in ("loss", "features")}
+        loss = records["loss"][0].value if "loss" in records else None
         champion = found["champion"]
         judge.champion = champion and Champion(**champion | {"served": tuple(champion["served"])})
         judge.clock = type(judge.clock)(**found["clock"])
-        judge.performance = Performance.from_json(found["performance"], tests["loss"])
-        judge.features = feature_watch.restored(found["features"], tests["features"])
+        judge.performance = Performance.from_json(found["performance"], loss)
+        judge.features = feature_watch.restored(found["features"], judge.feature_records.restore(records))
         judge.alarms = tuple(DriftDetected(**alarm) for alarm in found["alarms"])
         judge.reference_name = found["reference"]
         judge.counters = CounterAlarms.from_json(found)
         judge.ledger.restore(found["ledger"], records)
+    judge.estimates = EstimateWatch.restored(records)
     for record in records.get("named", []):
         judge.named.restore(record.value)
     for record in records.get("quality", []):

@@ -72,8 +72,8 @@ def counts_of(specification: MonitorSpecification, layout: Layout, counts: Count
 def learn(
     specification: MonitorSpecification, windows: Sequence[seasonal.Pane], slots: str = ""
 ) -> tuple[SeasonBaseline, int]:
-    """(what a reference says of the season, bytes of a live monitor's state) from its windows. ``slots``: the table
-    of a user's calendar."""
+    """(what a reference says of the season, bytes of the largest record of a live state) from its windows.
+    ``slots``: the table of a user's calendar."""
     season = _season(specification)
     whose = (season.zone, specification.window_seconds, specification.offset_seconds)
     try:
@@ -85,8 +85,8 @@ def learn(
         return SeasonBaseline(*whose, "", found.reason, found.hint, season.by, season.calendar, slots), 0
     fitted = base64.b64encode(zlib.compress(_rounded(found), 9)).decode()
     known = SeasonBaseline(*whose, fitted, by=season.by, calendar=season.calendar, slots=slots)
-    state = seasonal.to_bytes(seasonal.start(Monitor(settings, found)))
-    return known, len(state)
+    state = seasonal.to_records(seasonal.start(Monitor(settings, found)))
+    return known, max(map(len, state.values()))
 
 
 def _rounded(baseline: Baseline) -> bytes:

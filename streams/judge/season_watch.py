@@ -140,8 +140,8 @@ class SeasonWatch:
     def _calm(self) -> None:
         self.opened_at, self.told_at, self.paging, self.names = NEVER, NEVER, False, ()
 
-    def to_bytes(self) -> bytes | None:
-        return seasonal.to_bytes(self.test) if self.test else None
+    def to_records(self) -> dict[str, bytes]:
+        return seasonal.to_records(self.test) if self.test else {}
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -161,11 +161,12 @@ class SeasonWatch:
         }
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any], test: bytes | None) -> SeasonWatch:
-        """A state of another version of the detector is no state: it starts anew from the reference."""
+    def from_json(cls, found: Mapping[str, Any], test: Mapping[str, bytes]) -> SeasonWatch:
+        """``test``: its records, or all of it in one under "", as an older judge wrote it. A state of another version
+        of the detector is no state: it starts anew from the reference."""
         try:
-            state = seasonal.from_bytes(test) if test else None
-        except ValueError:
+            state = seasonal.from_bytes(test[""]) if "" in test else seasonal.from_records(test) if test else None
+        except (ValueError, KeyError):
             return cls()
         return cls(test=state, **{**found, "evidence": tuple(found["evidence"]), "names": tuple(found["names"])})
 

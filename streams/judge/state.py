@@ -3,9 +3,9 @@
     frontier            {"reached", "floors"}                       sight  [partition]   Kafka's clock, progress
     pane     [.. key]   a pane that counts                          pending [.. key]     a pane that is not due yet
     window   [.. key]   {"revision"}                                model  [model]       everything else of a model
-    loss     [model]    the loss test                               features [model]     the feature test
+    loss     [model]    the loss test                               features [model ..]  the feature test
     quality  [model]    data quality: history and incident      silences [model]    what people have silenced
-    named    [model]    detectors of the user's choice
+    named    [model]    detectors of the user's choice      estimates [model]   estimates without labels
     past     [model]    windows that are over, by segment
 
 A key is a canonical JSON list, its first entry the kind. Whatever a record does not say (sums, which closings are
@@ -27,6 +27,7 @@ LAYOUT = 1
 PARTITION_KINDS = ("frontier", "sight")
 KINDS = (
     *PARTITION_KINDS,
+    "estimates",
     "features",
     "loss",
     "model",

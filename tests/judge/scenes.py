@@ -61,13 +61,14 @@ class Row:
 def make_rows(
     seed: int, days: int, per_day: int = 80, partitions: int = 3, first_day: int = 0, **changes: Any
 ) -> list[Row]:
-    """A good model on quiet data; ``changes``: income_shift, flip (share of labels turned), version, role, late."""
+    """A good model on quiet data; ``changes``: income_shift, spread, flip (share of labels turned), version, role,
+    late."""
     rng = random.Random(seed)
     rows = []
     for day in range(first_day, first_day + days):
         for i in range(per_day):
             time = START + day * DAY + (i + rng.random()) * DAY / per_day
-            income = rng.gauss(changes.get("income_shift", 0.0), 1.0)
+            income = rng.gauss(changes.get("income_shift", 0.0), changes.get("spread", 1.0))
             score = 1 / (1 + math.exp(-1.5 * income))
             label = int(rng.random() < score) ^ int(rng.random() < changes.get("flip", 0.0))
             known = rng.random() < 0.9

@@ -57,7 +57,9 @@ def rows_of(told: list[Hour]) -> ReferenceRows:
         "region": names[np.concatenate([one.region for one in told])],
     }
     nothing = np.full(len(times), -1, np.int8)
-    return ReferenceRows(columns, nothing, np.full(len(times), 0.5), times, nothing, ())
+    return ReferenceRows(
+        columns, nothing, np.full(len(times), 0.5), times, nothing, (), np.full(len(times), "v1", object)
+    )
 
 
 @cache

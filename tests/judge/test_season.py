@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import json
 import random
 import sys
 from collections import Counter
@@ -197,6 +198,30 @@ def test_cut_anywhere_it_goes_on_with_the_same_bytes() -> None:
     assert alarms(whole), "an incident is open across cuts"
     assert [(o.topic, o.value) for o in cut.outputs] == [(o.topic, o.value) for o in whole.outputs]
     assert cut.state == whole.state
+
+
+def test_a_window_writes_the_records_of_its_hour_and_a_state_in_one_record_is_still_read() -> None:
+    judge = judge_of(SEASONAL)
+    judge.run(stream_of(SEASONAL, hours(0, 26)))
+    parts = {key: value for key, value in judge.state.items() if key.startswith(b'["features"')}
+    assert len(parts) == 1 + 24 + 7 * 24, "now, each hour of the day, each hour of the week"
+    judge.absorb(stream_of(SEASONAL, hours(26, 1)))
+    changes = judge.fold.collect().state
+    written = [key for key in changes if key.startswith(b'["features"')]
+    assert len(written) <= 3
+    assert sum(len(changes[key] or b"") for key in written) < 0.2 * sum(map(len, parts.values()))
+
+    whole, older = judge_of(SEASONAL), judge_of(SEASONAL)
+    whole.run(stream_of(SEASONAL, hours(0, 26)))
+    state = seasonal.from_records({json.loads(key)[2]: value for key, value in parts.items()})
+    older.state = {key: value for key, value in whole.state.items() if key not in parts}
+    older.state[b'["features","loans"]'] = seasonal.to_bytes(state)
+    older.crash()
+    for one in (whole, older):
+        one.run(stream_of(SEASONAL, hours(26, 30, shift=0.4)))
+    assert alarms(older)
+    assert older.events == whole.events[-len(older.events) :]
+    assert older.state == whole.state, "and written anew in parts"
 
 
 def test_another_reference_starts_it_anew_and_a_state_nobody_can_read_too() -> None:
