@@ -54,9 +54,15 @@ def since_of(text: str, now: float) -> float:
 def rewind(settings: Settings, name: str, to: str, force: bool, say: Say, confirmed: Callable[[], bool]) -> bool:
     """Set the service ``name`` back. False: not ``confirmed``, and nothing was done.
 
-    ConfigError: members in the group (without ``force``), a foreign state. Unavailable: the cluster does not answer.
+    ConfigError: a service without ``rewind``, members in the group (without ``force``), a foreign state. Unavailable:
+    the cluster does not answer.
     """
     service = stateful(name)
+    if service.rewind is None:
+        raise ConfigError(
+            f"the {service.name} cannot be set back: what it has told was acted upon, and its tests have stepped",
+            service.instead_of_rewind,
+        )
     since = since_of(to, time.time())
     admin = admin_client(settings)
     cluster = Cluster(settings)
@@ -81,8 +87,6 @@ def rewind(settings: Settings, name: str, to: str, force: bool, say: Say, confir
 
 
 def _check_members(admin: AdminClient, settings: Settings, service: Service, force: bool) -> None:
-    if service.rewind is None:
-        raise ConfigError(f"{service.name} cannot be set back", "only services that say so can")
     _, members = describe_group(admin, settings.group(service.name))
     if members and not force:
         raise ConfigError(

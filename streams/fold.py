@@ -206,3 +206,5 @@ class Service:
     rewind: Rewind | None = field(default=None, repr=False)
     hears: tuple[str, ...] = ()
     carried_over: CarriedOver | None = field(default=None, repr=False)
+    instead_of_rewind: str = ""
+    """What an operator does with a service that has no ``rewind``."""

@@ -14,4 +14,7 @@ SERVICE = Service(
     make_fold=make_fold,
     layout=LAYOUT,
     hears=("commands",),
+    instead_of_rewind="what it would tell of the time from T on, with today's monitor or another one: `driftloop "
+    "replay MODEL --from T --spec FILE`, which changes nothing; numbers told anew: `driftloop rewind observer "
+    "--to T`, whose panes correct the windows that the judge remembers",
 )

@@ -20,6 +20,13 @@ class SourceLost(ConfigError):
 
 HEADER_KEY = HEADER_PREFIX
 HEADER_VERSION = 1
+ANEW = "run the worker that fits, or set another DRIFTLOOP_PREFIX and start anew"
+WAYS_OUT = {
+    "application": ANEW,
+    "layout": "run the version of driftloop that wrote it; or begin anew from what the sources still hold: stop the "
+    "workers, delete the state topic, `driftloop topics apply`, start again",
+    "partitions": ANEW,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +64,10 @@ def decode_header(data: bytes, place: str) -> StateHeader:
 def check_header(found: StateHeader, expected: StateHeader, place: str) -> None:
     """ConfigError when the state belongs to another application, layout or partition count, or to other topics;
     SourceLost when to topics of the same names that are gone."""
-    for name in ("application", "layout", "partitions"):
+    for name, way_out in WAYS_OUT.items():
         was, now = getattr(found, name), getattr(expected, name)
         if was != now:
-            raise ConfigError(
-                f"{place}: the state was written for {name} {was!r}, this worker has {now!r}",
-                "run the worker that fits, or set another DRIFTLOOP_PREFIX and start anew",
-            )
+            raise ConfigError(f"{place}: the state was written for {name} {was!r}, this worker has {now!r}", way_out)
     if set(found.sources) != set(expected.sources):
         raise ConfigError(
             f"{place}: the state was computed from {sorted(found.sources)}, now it is {sorted(expected.sources)}",

@@ -89,6 +89,12 @@ def test_a_cluster_that_is_given_is_used_and_nothing_is_embedded(tmp_path: Path)
             2,
             "driftloop: pains is no topic of driftloop\n  hint: one of predictions, ground-truth,",
         ),
+        (
+            ["rewind", "judge", "--to", "2d", "--yes"],
+            {"DRIFTLOOP_BOOTSTRAP_SERVERS": "127.0.0.1:1"},
+            2,
+            "driftloop: the judge cannot be set back: what it has told was acted upon",
+        ),
         (["broker", "start"], {"PATH": ""}, 2, "driftloop: the embedded Apache Kafka needs Java 17 or newer"),
     ],
 )

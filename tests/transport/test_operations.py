@@ -124,7 +124,11 @@ def test_a_state_of_another_partition_count_is_refused(settings: Settings, worke
             "the state was written for application 'other-toy'",
             "run the worker that fits",
         ),
-        ({"layout": 7}, "the state was written for layout 7, this worker has 1", "run the worker that fits"),
+        (
+            {"layout": 7},
+            "the state was written for layout 7, this worker has 1",
+            "run the version of driftloop",
+        ),
         ({"partitions": 8}, "the state was written for partitions 8, this worker has 4", "run the worker that fits"),
         ({"version": 99}, "the state header cannot be read: version 99", "written by another version of driftloop"),
     ],
