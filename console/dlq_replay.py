@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from driftloop.console.dlq_ledger import Ledger, Place
-from driftloop.console.dlq_letters import absorbed, selection, since_ms
+from driftloop.console.dlq_letters import DEAD_LETTER, absorbed, selection, since_ms
 from driftloop.console.dlq_originals import Original, Originals
 from driftloop.console.dlq_writer import ReplayWriter, Return
+from driftloop.console.reading import read_messages
 from driftloop.schemas.errors import ConfigError
-from driftloop.schemas.letters import Letter
+from driftloop.schemas.letters import Letter, read_letter
 from driftloop.schemas.settings import Settings
 
 TRANSACTION_RECORDS_MOST = 1_000
@@ -93,9 +94,11 @@ def make_plan(settings: Settings, wish: Wish, since: int | None) -> Plan:
 def originals(settings: Settings, plan: Plan, lost: Counter[str]) -> Iterator[tuple[Place, Original, Letter]]:
     """The records of a plan, in the order of the topic; ``lost`` counts by reason those that cannot be had."""
     finder = Originals(settings)
-    for place, letter, message in absorbed(settings, Ledger(), plan.since):
+    for message in read_messages(settings, settings.topic(DEAD_LETTER), since_ms=plan.since):
+        place = Place(message.partition(), message.offset())
         if place not in plan.chosen:
             continue
+        letter = read_letter(message.headers())
         found: Any = finder.of(place, letter, message)
         if isinstance(found, str):
             lost[found] += 1

@@ -48,6 +48,10 @@ QUICK = {
 }
 
 
+class ClusterFailed(Exception):
+    """The brokers are not what they should be, and nobody struck them: no fault of ours."""
+
+
 class Cluster:
     """``with Cluster(3) as cluster:``; brokers are numbered from 0. Three are ready in about 6 s and take 450 MB."""
 
@@ -60,6 +64,9 @@ class Cluster:
         identity = new_cluster_id()
         self._brokers: list[Broker] = []
         self._supervisors: list[subprocess.Popen[bytes] | None] = [None] * brokers
+        self.touched = [time.monotonic()] * brokers
+        """When each was last started, killed or frozen."""
+        self._frozen: set[int] = set()
         for i, port in enumerate(ports):
             folder = self.folder / f"broker-{i}"
             folder.mkdir()
@@ -73,6 +80,7 @@ class Cluster:
     def start(self, number: int) -> None:
         """Start one broker, for the first time or again with the data it has; ``wait_until_ready`` waits for it."""
         broker = self._brokers[number]
+        self.touched[number] = time.monotonic()
         formatted = (broker.folder / "data" / "meta.properties").exists()
         (broker.folder / "commands.json").write_text(dumps(broker.commands[1:] if formatted else broker.commands))
         self._supervisors[number] = subprocess.Popen(
@@ -84,6 +92,8 @@ class Cluster:
     def kill(self, number: int) -> None:
         """kill -9, of the broker and its supervisor; the data stays."""
         supervisor, self._supervisors[number] = self._supervisors[number], None
+        self.touched[number] = time.monotonic()
+        self._frozen.discard(number)
         if supervisor is not None:
             os.killpg(supervisor.pid, signal.SIGKILL)
             supervisor.wait(10)
@@ -92,7 +102,17 @@ class Cluster:
         """SIGSTOP: connections stay and nothing is answered, until ``kill``."""
         supervisor = self._supervisors[number]
         assert supervisor is not None
+        self.touched[number] = time.monotonic()
+        self._frozen.add(number)
         os.killpg(supervisor.pid, signal.SIGSTOP)
+
+    def struck(self, number: int) -> bool:
+        """It is away because somebody wanted it so."""
+        return self._supervisors[number] is None or number in self._frozen
+
+    def registered(self) -> set[int]:
+        """Numbers of the brokers that the cluster knows of; none if it does not answer."""
+        return {i - 1 for i in self._registered(AdminClient({"bootstrap.servers": self.bootstrap, **QUIET}))}
 
     def alive(self, number: int) -> bool:
         supervisor = self._supervisors[number]
@@ -105,7 +125,8 @@ class Cluster:
         deadline = time.monotonic() + READY_SECONDS_MOST
         while not wanted <= self._registered(admin):
             told = "\n".join(broker.log.read_text(errors="replace")[-1000:] for broker in self._brokers)
-            assert time.monotonic() < deadline, f"brokers {wanted} are not all there:\n{told}"
+            if time.monotonic() > deadline:
+                raise ClusterFailed(f"brokers {wanted} are not all there after {READY_SECONDS_MOST:.0f} s:\n{told}")
             time.sleep(0.05)
 
     @staticmethod

@@ -13,8 +13,9 @@ from typing import Any
 from driftloop.console.topics import apply_topics
 from driftloop.schemas.settings import Settings
 
-from .cluster import Cluster
+from .cluster import Cluster, ClusterFailed
 from .faults import CLUSTER, SINGLE, Fault, Striker, draw, resumed
+from .health import Health
 from .reading import Watch
 from .traffic import Traffic, publish_specifications
 from .verdict import Verdict, judge
@@ -64,10 +65,20 @@ class Report:
     exits: dict[str, str]
     unexpected_exits: list[str]
     problems: list[str] = field(default_factory=list)
+    cluster: list[str] = field(default_factory=list)
+    """What the cluster did that nobody asked for (health.py)."""
 
     @property
     def passed(self) -> bool:
         return not (self.lost or self.doubled or self.wrong or self.unexpected_exits or self.problems)
+
+    @property
+    def verdict(self) -> str:
+        """Wrong numbers are ours whatever the cluster does; that something took too long may be its fault."""
+        if self.passed:
+            return "passed"
+        ours = self.lost or self.doubled or self.wrong or not self.cluster
+        return "failed" if ours else "cluster failed"
 
 
 class Run:
@@ -85,6 +96,8 @@ class Run:
     def report(self) -> Report:
         started = time.monotonic()
         with Cluster(self.plan.brokers) as cluster:
+            self.health = Health(cluster)
+            self.health.start()
             settings = self._settings(cluster)
             apply_topics(settings)
             publish_specifications(settings)
@@ -95,6 +108,7 @@ class Run:
                 handed = workers.handed()
                 verdict = judge(settings, self.world)
             finally:
+                self.health.over.set()
                 workers.end()
         for fault in self.faults:
             fault.seconds_to_resume = resumed(fault, watch.advances)
@@ -156,7 +170,7 @@ class Run:
             [_fault(f, striker.begun) for f in self.faults],
             len(self.world), verdict.outputs, verdict.lost, verdict.doubled, verdict.wrong,
             handed - len(self.world), [_rounded(fault.seconds_to_resume) for fault in self.faults],
-            round(seconds, 1), exits, told, self.problems + verdict.examples,
+            round(seconds, 1), exits, told, self.problems + verdict.examples, self.health.found,
         )  # fmt: skip
 
 
@@ -188,11 +202,33 @@ def _rounded(seconds: float | None) -> float | None:
 
 def run(plan: Plan, logs: Path | None = None) -> Report:
     """One run in a folder of its own, which stays if ``logs`` names it."""
-    if logs is not None:
-        logs.mkdir(parents=True, exist_ok=True)
-        return Run(plan, logs).report()
-    with tempfile.TemporaryDirectory(prefix="driftloop-chaos-run-") as folder:
-        return Run(plan, Path(folder)).report()
+    try:
+        if logs is not None:
+            logs.mkdir(parents=True, exist_ok=True)
+            return Run(plan, logs).report()
+        with tempfile.TemporaryDirectory(prefix="driftloop-chaos-run-") as folder:
+            return Run(plan, Path(folder)).report()
+    except ClusterFailed as error:
+        return never_begun(plan, str(error))
+
+
+def never_begun(plan: Plan, why: str) -> Report:
+    """No cluster, no run."""
+    nothing = dict.fromkeys(("records", "outputs", "lost", "doubled", "wrong", "redelivered"), 0)
+    return Report(
+        seed=plan.seed,
+        brokers=plan.brokers,
+        workers_at_first=plan.workers,
+        static_members=plan.static,
+        faults=[],
+        seconds_to_resume=[],
+        seconds=0.0,
+        exits={},
+        unexpected_exits=[],
+        problems=["there was no cluster to run on"],
+        cluster=[why],
+        **nothing,
+    )
 
 
 def totals(reports: Sequence[Report]) -> dict[str, Any]:
@@ -200,7 +236,8 @@ def totals(reports: Sequence[Report]) -> dict[str, Any]:
     known = sorted(s for report in reports for s in report.seconds_to_resume if s is not None)
     return {
         "runs": len(reports),
-        "failed": sum(not report.passed for report in reports),
+        "failed": sum(report.verdict == "failed" for report in reports),
+        "cluster_failed": sum(report.verdict == "cluster failed" for report in reports),
         **{name: sum(getattr(r, name) for r in reports) for name in ("lost", "doubled", "wrong", "redelivered")},
         "records": sum(report.records for report in reports),
         "faults": sum(len(report.faults) for report in reports),
