@@ -123,6 +123,7 @@ def _window(state: ModelState, window: WindowMeasured, specification: MonitorSpe
                 "status": window.status,
                 "outage": outage_of(window),
                 "incidents": " ".join(sorted(window.open_incidents)),
+                "silenced": " ".join(sorted(window.silenced_incidents)),
             }
         ),
     )

@@ -1,9 +1,9 @@
 """Is there a reason to retrain, and what forbids it: the arithmetic of one evaluation.
 
-Triggers, first that holds: an open incident that no run has answered; label volume, ``labelled`` at least
-``label_growth`` times what was known at the last fit (notes/flights.md: growth by 1.35 beat a monthly calendar with
-fewer runs). Guards, first that holds: no data to judge by, or data known to be broken, too few labels, too few new
-ones, cooldown, runs per day.
+Triggers, first that holds: an open incident that no run has answered and nobody has silenced; label volume,
+``labelled`` at least ``label_growth`` times what was known at the last fit (notes/flights.md: growth by 1.35 beat a
+monthly calendar with fewer runs). Guards, first that holds: no data to judge by, or data known to be broken, too few
+labels, too few new ones, cooldown, runs per day.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def thresholds_of(state: ModelState, retrain: RetrainPolicy) -> dict[str, float]
 
 def find_trigger(state: ModelState, window: WindowMeasured, thresholds: dict[str, float]) -> tuple[str, str]:
     """(trigger, why), or ("", why not)."""
-    fresh = sorted(set(window.open_incidents) - state.answered)
+    fresh = sorted(set(window.open_incidents) - state.answered - set(window.silenced_incidents))
     if fresh:
         return "incident", f"incident {', '.join(fresh)} is open"
     labelled, needed = labels_in(window), thresholds["labels_for_volume"]
@@ -82,8 +82,16 @@ def find_trigger(state: ModelState, window: WindowMeasured, thresholds: dict[str
         return "", f"nothing was fitted yet; {labelled:.0f} labels are known"
     if labelled >= needed:
         return "volume", f"{labelled:.0f} labels, {state.labels_at_fit:.0f} at the last fit"
-    open_ones = f"incident {', '.join(sorted(window.open_incidents))} was answered" if window.open_incidents else ""
-    return "", f"{open_ones or 'no incident is open'}; {labelled:.0f} labels of the {needed:.0f} that call for a fit"
+    return "", f"{_standing(state, window)}; {labelled:.0f} labels of the {needed:.0f} that call for a fit"
+
+
+def _standing(state: ModelState, window: WindowMeasured) -> str:
+    """Why the incidents that are open call for nothing."""
+    silenced = set(window.open_incidents) & set(window.silenced_incidents) - state.answered
+    answered = sorted(set(window.open_incidents) - silenced)
+    parts = [f"incident {', '.join(answered)} was answered"] if answered else []
+    parts += [f"incident {', '.join(sorted(silenced))} is silenced"] if silenced else []
+    return "; ".join(parts) or "no incident is open"
 
 
 def find_obstacle(

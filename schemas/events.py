@@ -150,6 +150,7 @@ class WindowMeasured:
     it breaks; ``quality_incidents``: open as of then, never a reason to retrain and so not in ``open_incidents``.
     ``blind_below``: sd of a mean that would just be found within a day, None: not known. ``estimated``: metrics to be
     expected of all its predictions, without labels; where there are none ``estimate_reason`` says why.
+    ``silenced_incidents``: of the open ones of either kind, those that a person has silenced.
     """
 
     model: str
@@ -186,6 +187,7 @@ class WindowMeasured:
     blind_below: float | None = None
     estimated: dict[str, Estimate] = field(default_factory=dict)
     estimate_reason: str = ""
+    silenced_incidents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

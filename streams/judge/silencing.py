@@ -133,11 +133,18 @@ class Silencing:
         return told
 
     def _window(self, told: WindowMeasured) -> WindowMeasured:
+        told = replace(told, silenced_incidents=self._silenced(told))
         silence = self.maintenance(told.window_start, told.window_start + told.window_seconds)
         if silence is None:
             return told
         reason = f"{MAINTENANCE} until {rfc3339(silence.ends_at)} ({silence.author}: {silence.reason})"
         return replace(told, status="UNKNOWN", status_reason=reason)
+
+    def _silenced(self, told: WindowMeasured) -> tuple[str, ...]:
+        """Open incidents for which nobody is called now."""
+        open_ones = [(i, "performance") for i in told.open_incidents]
+        open_ones += [(i, "data_quality") for i in told.quality_incidents]
+        return tuple(i for i, kind in open_ones if i in self.hushed or self._covering(told.as_of, kind, ()))
 
     def _of(self, told: IncidentChanged, time: float) -> Silence | None:
         return self._covering(time, told.kind, [alarm.feature for alarm in told.evidence])

@@ -73,7 +73,10 @@ def test_under_a_silence_everything_is_found_as_before_and_nobody_is_called() ->
     assert [replace(a, paging=True) for a in alarms] == [replace(a, paging=True) for a in of(DriftDetected, PLAIN)]
     assert any(a.paging for a in of(DriftDetected, PLAIN))
     assert not any(a.paging for a in alarms)
-    assert of(WindowMeasured, events) == of(WindowMeasured, PLAIN)
+    for window, plain in zip(of(WindowMeasured, events), of(WindowMeasured, PLAIN), strict=True):
+        assert replace(window, silenced_incidents=()) == plain
+        assert set(window.silenced_incidents) == set(window.open_incidents + window.quality_incidents)
+    assert any(w.silenced_incidents for w in of(WindowMeasured, events)), "which starts no training"
 
 
 def test_what_stands_when_the_silence_is_over_is_told_again_and_only_that() -> None:

@@ -134,6 +134,34 @@ def test_nothing_is_learned_in_a_maintenance_window_whatever_asks_for_it() -> No
     assert story.hear(window(6, 9000, ["i1"])) == ["accepted", "started"]
 
 
+def test_a_silenced_incident_starts_nothing_until_its_silence_is_over() -> None:
+    story = first_model(Story(specification()))
+    assert story.hear(window(4, 1200, ["i1"], silenced_incidents=("i1",))) == ["declined"]
+    assert story.reason == "incident i1 is silenced; 1200 labels of the 1500 that call for a fit"
+    assert story.last.details["silenced"] == "i1"
+    assert story.hear(window(5, 1300, ["i1", "i2"], silenced_incidents=("i1",))) == ["accepted", "started"]
+    assert story.reason == "incident i2 is open"
+    story = first_model(Story(specification()))
+    story.hear(window(4, 1200, ["i1"], silenced_incidents=("i1",)))
+    assert story.hear(window(5, 1300, ["i1"])) == ["accepted", "started"], "it still stands, and nobody is asked"
+    assert story.reason == "incident i1 is open"
+
+
+def test_an_answered_incident_is_not_answered_again_behind_a_silence() -> None:
+    story = first_model(Story(specification()))
+    story.hear(window(4, 1200, ["i1"]))
+    story.finish(4, labelled=1200)
+    assert story.hear(window(8, 1400, ["i1"], silenced_incidents=("i1",))) == ["declined"]
+    assert story.reason.startswith("incident i1 was answered; 1400 labels")
+    assert story.hear(window(9, 1400, ["i1"])) == ["declined"]
+
+
+def test_a_silence_does_not_hold_up_what_the_volume_of_labels_calls_for() -> None:
+    story = first_model(Story(specification()))
+    assert story.hear(window(4, 1600, ["i1"], silenced_incidents=("i1",))) == ["accepted", "started"]
+    assert story.last.trigger == "volume"
+
+
 def test_unknown_for_want_of_a_reference_forbids_nothing() -> None:
     story = first_model(Story(specification()))
     thin = window(4, 2000, status="UNKNOWN", reason="30 predictions, fewer than 200", predictions=30)
