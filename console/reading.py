@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from driftloop.console.connection import QUIET, admin_client
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
@@ -129,10 +129,14 @@ def fetch(consumer: Consumer, seconds: float, topic: str) -> tuple[list[Any], se
 
     Unavailable: a partition cannot be read, or none of them (``topic`` is named then).
     """
-    batch, ended = [], set()
+    batch: list[Any] = []
+    ended: set[tuple[str, int]] = set()
     first = consumer.poll(seconds)  # `consume` alone waits until it has all, or the time is over
-    for message in [] if first is None else [first, *consumer.consume(BATCH_RECORDS, 0)]:
-        error = message.error()
+    messages = [] if first is None else [first, *consumer.consume(BATCH_RECORDS, 0)]
+    errors = list(map(Message.error, messages))
+    if not any(errors):
+        return messages, ended
+    for message, error in zip(messages, errors, strict=True):
         if error is None:
             batch.append(message)
         elif error.code() == KafkaError._PARTITION_EOF:

@@ -43,7 +43,9 @@ def replay(
     from driftloop.console.replay import report
     from driftloop.console.replay.run import replay as fold_again
     from driftloop.schemas.settings import Settings
+    from driftloop.streams.transport.garbage import collect_garbage_seldom
 
+    collect_garbage_seldom()
     first, end = utc(from_), utc(to)
     span = (-math.inf if first is None else first, math.inf if end is None else end)
     with _past(model, saved, save) as past, Bar() as bar:

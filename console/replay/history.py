@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from time import monotonic
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from driftloop.console.reading import (
     CALL_SECONDS,
     SILENCE_SECONDS_MOST,
@@ -95,14 +96,16 @@ class History:
     def _fetch(self) -> int:
         wait = 0.0 if any(self._waiting.values()) else 0.1
         messages, ended = fetch(self._consumer, wait, next(iter(self._spans))[0])
-        for message in messages:
-            self._waiting[message.topic(), message.partition()].append(message)
+        places = list(zip(map(Message.topic, messages), map(Message.partition, messages), strict=True))
+        for tp, run in groupby(range(len(places)), places.__getitem__):  # they come many of a partition at a time
+            numbers = list(run)
+            self._waiting[tp] += messages[numbers[0] : numbers[-1] + 1]
         self._open -= ended
         return len(messages) + len(ended)
 
     def _given(self, tp: tuple[str, int]) -> SourceRecords:
         found, self._waiting[tp] = self._waiting[tp], []
-        end, offsets = self._spans[tp].end, [m.offset() for m in found]
+        end, offsets = self._spans[tp].end, list(map(Message.offset, found))
         if offsets[-1] >= end - 1:  # what came since we began is left to the next replay
             self._open.discard(tp)
             offsets = offsets[: bisect_left(offsets, end)]
@@ -110,8 +113,8 @@ class History:
         return SourceRecords(
             *tp,
             offsets,
-            [m.key() for m in found],
-            [m.value() for m in found],
+            list(map(Message.key, found)),
+            list(map(Message.value, found)),
             [m.timestamp()[1] for m in found],
             [()] * len(found),  # wanted for dead letters only
             end - 1 - offsets[-1] if tp in self._open else 0,

@@ -8,7 +8,6 @@ and what is skipped (aborted transactions, control batches, offsets below the po
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -17,7 +16,6 @@ from aiokafka.consumer import fetcher
 
 CHUNK_RECORDS_MOST = 2000
 """Records of one partition handed over together; a fetch brings at most FETCH_BYTES_A_PARTITION of it (app.py)."""
-YOUNG_OBJECTS_MOST = 50_000
 
 Chunk = list[Any]
 """Records of one partition as the C parser made them: offset, timestamp (ms), key, value, headers."""
@@ -42,11 +40,3 @@ class ChunkedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 def unpack_in_chunks() -> None:
     """From here on, in this process, every fetch of aiokafka is unpacked in chunks."""
     fetcher.PartitionRecords = ChunkedRecords
-
-
-def collect_garbage_seldom() -> None:
-    """Records in flight are thousands of live objects without cycles; looking through them time and again costs as
-    much as parsing them. What a start leaves behind is never looked through again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS_MOST, 20, 20)
