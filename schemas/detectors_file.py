@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 EXAMPLE = '[[detector]] with name = "loss by ADWIN", watch = "loss" and use = "adwin"'
 DETECTORS_MOST = 64
-RESERVED = ("e_detector", "window_csr", "seasonal", "misplaced_keys", "cbpe", "rff_mmd", "covariance")
+RESERVED = (
+    *("e_detector", "window_csr", "seasonal", "misplaced_keys", "join_overflow", "cbpe"),
+    *("multivariate", "rff_mmd", "whitened_covariance"),
+)
 """Names of the judge's own tests."""
 _NAME = re.compile(r"\S(.{0,78}\S)?")
 _USE = re.compile(r"[a-z][a-z0-9_]*|[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")

@@ -8,6 +8,7 @@
         silencing.py      what people have silenced
         evidence.py       what an incident says: suspects.py (loss_given_score.py), attribution.py, past.py
         quality_watch.py  data quality (quality.py, quality_history.py), incidents of its own
+        input_watch.py    embeddings: vector_watch.py over vectors.py (detectors/rff_mmd.py, whitened_covariance.py);
         feature_watch.py  the feature test: conformal_watch.py over features.py (detectors/window_csr.py), or where
                           the monitor has a season season_watch.py over season.py (detectors/seasonal/)
         measured.py       one window in figures: tasks.py says which (metrics.py, confusion.py, ranking.py,
@@ -25,5 +26,6 @@
 Role history counts for totals and the delay curve, and is never told. On the drift topic: ``DriftDetected`` for each
 alarm (of features: one for each that reached the threshold alone, at least the strongest; of quality: one for each
 rule that was not broken in the window before), ``IncidentChanged`` for performance and data quality. The budget is
-split between the two tests: each may alarm once in two budgets (``features.FAMILIES``); quality takes nothing of it.
+split between the tests: each may alarm once in as many budgets as there are (``features.families``); quality and
+detectors of the user's choice (named_watch.py) take nothing of it.
 """

@@ -8,7 +8,7 @@
 Estimated are the labelled rows themselves, so only P(label | score) is tested, not which rows are labelled. Allowed
 is an error of the specification's floor (effect_error; .01 nats stand for a point) and of twice the standard error of
 what the reference knew. Rows of a day depend on each other: the variance of an error is the binomial one times the
-design effect of the reference's loss. A right estimate is withdrawn once in ``FAMILIES`` alarm budgets at most.
+design effect of the reference's loss. A right estimate is withdrawn once in ``families`` alarm budgets at most.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge import estimates
 from driftloop.streams.judge.editions import Edition
 from driftloop.streams.judge.estimates import BUILD, NOT_WATCHED, Trust
-from driftloop.streams.judge.features import FAMILIES
+from driftloop.streams.judge.features import families
 from driftloop.streams.judge.intervals import Floats
 from driftloop.streams.judge.reference import Reference
 from driftloop.streams.judge.sums import LABELS, Counts
@@ -136,7 +136,7 @@ class EstimateTrust:
 
 
 def _settings(specification: MonitorSpecification) -> estimate_check.Settings:
-    windows = FAMILIES * specification.budget_seconds / specification.window_seconds
+    windows = families(specification) * specification.budget_seconds / specification.window_seconds
     return estimate_check.Settings(len(CHECKED), max(1.0, windows))
 
 

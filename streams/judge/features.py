@@ -21,15 +21,19 @@ from driftloop.schemas.specification import Feature, MonitorSpecification
 from driftloop.streams.judge.sums import FEATURES, Counts, Layout
 
 DETECTOR = "window_csr"
-FAMILIES = 2
-"""Families of tests that share the budget: errors, features. Each may use half of the allowed alarms."""
 NAMED_MOST = 5
 """Features told in one alarm, the strongest first."""
 
 
+def families(specification: MonitorSpecification) -> int:
+    """Families of tests that share the budget: errors, features, and embeddings where there are any. Each may use its
+    part of the allowed alarms."""
+    return 3 if specification.embeddings else 2
+
+
 def settings_of(specification: MonitorSpecification) -> window_csr.Settings:
-    """Its run length is counted in windows: one false alarm in ``FAMILIES`` budgets."""
-    windows = FAMILIES * specification.budget_seconds / specification.window_seconds
+    """Its run length is counted in windows: one false alarm in as many budgets as there are families."""
+    windows = families(specification) * specification.budget_seconds / specification.window_seconds
     return window_csr.Settings(max(1, len(specification.features)), max(1.0, windows))
 
 

@@ -17,16 +17,15 @@ from dataclasses import dataclass
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import DriftDetected, IncidentChanged, Pane, SilenceChanged, TestState, WindowMeasured
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import feature_watch, incidents, quality_watch, saving, windows
+from driftloop.streams.judge import incidents, input_watch, quality_watch, saving, windows
 from driftloop.streams.judge.champion import Champion, next_champion
-from driftloop.streams.judge.conformal_watch import ConformalWatch
 from driftloop.streams.judge.counter_alarms import CounterAlarms
 from driftloop.streams.judge.editions import Edition, Editions
 from driftloop.streams.judge.estimate_watch import EstimateWatch
 from driftloop.streams.judge.estimates import NOT_WATCHED
 from driftloop.streams.judge.evidence import Evidence, Scene, ends_at
 from driftloop.streams.judge.feature_records import FeatureRecords
-from driftloop.streams.judge.feature_watch import FeatureWatch
+from driftloop.streams.judge.input_watch import InputWatch
 from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
 from driftloop.streams.judge.measured import Moment, measure
 from driftloop.streams.judge.named_watch import NamedWatch
@@ -69,7 +68,7 @@ class ModelJudge:
         self.champion: Champion | None = None
         self.clock = Clock()
         self.performance = Performance()
-        self.features: FeatureWatch = ConformalWatch()
+        self.inputs = InputWatch()
         self.feature_records = FeatureRecords()
         self.quality = QualityWatch()
         self.silences = Silencing()
@@ -152,7 +151,7 @@ class ModelJudge:
             if before is None or (before.version, before.spec) != (champion.version, champion.spec):
                 yield from self.performance.replaced(specification, now, champion.version)
             if before is None or before.spec != champion.spec:
-                self.features = feature_watch.watch_of(specification)
+                self.inputs = input_watch.watch_of(specification)
             end = windows.start_of(specification, start) + specification.window_seconds
             if self.clock.next_end is None or (before is not None and before.spec != champion.spec):
                 late = max(0, math.ceil((now - end) / specification.window_seconds))
@@ -167,7 +166,7 @@ class ModelJudge:
         if name != self.reference_name:
             self.reference_name = name
             self.performance.test = None
-            self.features.restart()
+            self.inputs.restart()
         return reference
 
     def _mature(
@@ -260,9 +259,7 @@ class ModelJudge:
         yield from self._recorded(specification, own, start + specification.window_seconds)
         if reference is None or not found:
             return
-        alarms = self.features.close(
-            specification, reference, layout, champion.version, start, sums.features, sums.predictions
-        )
+        alarms = self.inputs.close(edition, reference, champion.version, start, sums)
         alarms += self.estimates.close(edition, champion.version, reference, start, found)
         self.performance.attach(tuple(alarms))
         self._note(specification, alarms, start + specification.window_seconds)
@@ -279,12 +276,12 @@ class ModelJudge:
         moment = Moment(
             as_of=now,
             closing=closing,
-            tests=self._tests(specification, reference, now) if whose else (),
-            evidence=self.features.evidence if whose else (),
+            tests=self._tests(edition, reference, now) if whose else (),
+            evidence=self.inputs.features.evidence if whose else (),
             alarm=self._alarm(specification, window) if whose else None,
             unknown=self._unknown(specification, fits, whose),
-            remark=_joined(self.features.remark(), self.named.remark(specification, now)) if whose else "",
-            blind_below=self.features.blind_below if whose else None,
+            remark=_joined(self.inputs.features.remark(), self.named.remark(specification, now)) if whose else "",
+            blind_below=self.inputs.features.blind_below if whose else None,
             trust=self.estimates.trust.now(specification, reference, window.group.version) if whose else NOT_WATCHED,
             open_incidents=(incident.identity,) if incident.state == incidents.OPEN else (),
             quality_incidents=self.quality.open,
@@ -296,17 +293,15 @@ class ModelJudge:
             self.estimates.trust.mature(edition, reference, told, window)
         return told
 
-    def _tests(
-        self, specification: MonitorSpecification, reference: Reference | None, now: float
-    ) -> tuple[TestState, ...]:
-        own = self.named.told(specification, now)
+    def _tests(self, edition: Edition, reference: Reference | None, now: float) -> tuple[TestState, ...]:
+        own = self.named.told(edition.specification, now)
         if reference is None:
             return own
-        told = self.performance.told(specification, reference, now), self.features.told(specification, now)
-        return (*(test for test in told if test is not None), *own)
+        loss = self.performance.told(edition.specification, reference, now)
+        return (*(() if loss is None else (loss,)), *self.inputs.told(edition, now), *own)
 
     def _unknown(self, specification: MonitorSpecification, reference: Reference | None, whose: bool) -> str:
-        features = self.features.unknown(specification, reference) if reference is not None else ""
+        features = self.inputs.features.unknown(specification, reference) if reference is not None else ""
         return _joined(features, self.named.unknown(specification) if whose else "")
 
     def _alarm(self, specification: MonitorSpecification, window: Window) -> tuple[bool, str] | None:
@@ -317,7 +312,7 @@ class ModelJudge:
             return True, "a performance incident is open"
         if self.quality.open and window.panes and end > self.quality.incident.began_at:
             return True, "a data quality incident is open"
-        if window.panes and (drift := self.features.incident(end)) is not None:
+        if window.panes and (drift := self.inputs.features.incident(end)) is not None:
             return drift
         own = [a for a in self.alarms if a.window_start < end and window.start < a.window_start + a.window_seconds]
         if not own:

@@ -23,7 +23,7 @@ from driftloop.schemas import bins
 from driftloop.schemas.events import DriftDetected, IncidentChanged, OffsetRange, TestState
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge import incidents
-from driftloop.streams.judge.features import FAMILIES
+from driftloop.streams.judge.features import families
 from driftloop.streams.judge.incidents import Incident
 from driftloop.streams.judge.reference import LossBaseline, Reference
 from driftloop.streams.judge.sums import Counts
@@ -158,10 +158,10 @@ class Performance:
 
 
 def settings_of(specification: MonitorSpecification, baseline: LossBaseline) -> e_detector.Settings:
-    """Its run length is counted in panes: one false alarm in ``FAMILIES`` budgets."""
+    """Its run length is counted in panes: one false alarm in as many budgets as there are families."""
     return _settings(
         baseline.upper,
-        max(1.0, FAMILIES * specification.budget_seconds / specification.pane_seconds),
+        max(1.0, families(specification) * specification.budget_seconds / specification.pane_seconds),
         1.0 / baseline.design_effect,
     )
 

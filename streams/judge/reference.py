@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -23,7 +24,7 @@ LEAST_LOSS = 1e-6
 class Reference(NamedTuple):
     """``name``: its hash. ``features``: counts on the specification's bins. ``loss``: None where nothing was
     labelled. ``season``, ``calibration``: what was learned of them; None: nothing was looked for. ``score_by_label``:
-    counts of a binary model's labelled rows.
+    counts of a binary model's labelled rows. ``sums``: of embeddings, by name.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Reference(NamedTuple):
     season: SeasonBaseline | None = None
     score_by_label: tuple[tuple[int, ...], ...] = ()
     calibration: CalibrationBaseline | None = None
+    sums: Mapping[str, float] = MappingProxyType({})
 
 
 class LossBaseline(NamedTuple):
@@ -92,6 +94,7 @@ class CatalogueLookup:
                 baselines.season,
                 score_by_label=baselines.score_by_label,
                 calibration=baselines.calibration,
+                sums=baselines.sums,
             )
         return self._known[name]
 

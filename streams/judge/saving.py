@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from driftloop.detectors import e_detector
 from driftloop.schemas.events import DriftDetected
-from driftloop.streams.judge import feature_watch
+from driftloop.streams.judge import input_watch
 from driftloop.streams.judge.champion import Champion
 from driftloop.streams.judge.counter_alarms import CounterAlarms
 from driftloop.streams.judge.estimate_watch import EstimateWatch
@@ -28,7 +28,7 @@ def save(judge: ModelJudge) -> None:
         judge.store.put(key("loss", judge.model), e_detector.to_bytes(judge.performance.test))
     else:
         judge.store.drop(key("loss", judge.model))
-    judge.feature_records.save(judge.store, judge.model, judge.features)
+    judge.feature_records.save(judge.store, judge.model, judge.inputs.features)
     judge.estimates.save(judge.store, judge.model)
     if (named := judge.named.to_bytes()) is not None:
         judge.store.put(key("named", judge.model), named)
@@ -41,7 +41,7 @@ def save(judge: ModelJudge) -> None:
             "champion": judge.champion and asdict(judge.champion),
             "clock": asdict(judge.clock),
             "performance": judge.performance.to_json(),
-            "features": judge.features.to_json(),
+            "features": judge.inputs.to_json(),
             "alarms": [asdict(alarm) for alarm in judge.alarms],
             "reference": judge.reference_name,
         }
@@ -58,7 +58,7 @@ def restore(judge: ModelJudge, records: Records) -> None:
         judge.champion = champion and Champion(**champion | {"served": tuple(champion["served"])})
         judge.clock = type(judge.clock)(**found["clock"])
         judge.performance = Performance.from_json(found["performance"], loss)
-        judge.features = feature_watch.restored(found["features"], judge.feature_records.restore(records))
+        judge.inputs = input_watch.restored(found["features"], judge.feature_records.restore(records))
         judge.alarms = tuple(DriftDetected(**alarm) for alarm in found["alarms"])
         judge.reference_name = found["reference"]
         judge.counters = CounterAlarms.from_json(found)

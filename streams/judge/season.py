@@ -15,7 +15,7 @@ from driftloop.detectors import packing, seasonal
 from driftloop.detectors.seasonal import Baseline, Calendar, Histogram, Monitor, Settings, Unknown
 from driftloop.schemas.season import Season, SeasonBaseline
 from driftloop.schemas.specification import Feature, MonitorSpecification
-from driftloop.streams.judge.features import FAMILIES
+from driftloop.streams.judge.features import families
 from driftloop.streams.judge.sums import FEATURES, Counts, Layout
 
 DAY_SECONDS = 86_400.0
@@ -38,7 +38,7 @@ def settings_of(specification: MonitorSpecification, slots: str = "") -> Setting
     ]
     return Settings(
         tuple(histograms),
-        budget_seconds=FAMILIES * specification.budget_seconds,
+        budget_seconds=families(specification) * specification.budget_seconds,
         pane_seconds=specification.window_seconds,
         calendar=_calendar(specification, slots),
         by=_season(specification).by,

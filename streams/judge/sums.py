@@ -17,11 +17,14 @@ from driftloop.schemas.events import OffsetRange, Pane
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge import tasks
 from driftloop.streams.judge.value import VALUE
+from driftloop.streams.judge.vectors import VectorLayout
 from numpy.typing import NDArray
 
 FEATURES, LABELS, COUNTERS, PAIRED = "features", "labels", "counters", "paired"
 CONFUSION = "confusion"
 Counts = NDArray[np.int64]
+NO_VECTORS: Counts = np.empty(0, np.int64)
+NO_EMBEDDINGS = VectorLayout()
 
 
 class Layout:
@@ -42,6 +45,7 @@ class Layout:
         self.classes = len(specification.classes)
         self.sizes = {kind: sum(size for _, size in places.values()) for kind, places in self.places.items()}
         self.buckets = len(specification.delay_edges_seconds)
+        self.vectors = NO_EMBEDDINGS if segment or not specification.embeddings else VectorLayout(specification)
 
     def read(self, kind: str, counts: Counts, name: str) -> Counts:
         """One histogram out of the flat array."""
@@ -64,6 +68,7 @@ class Layout:
                 )
         if not all(map(math.isfinite, pane.sums.values())):
             raise BadRecord("wrong-sums", f"a pane of {pane.model} has a sum that is no finite number: {pane.sums}")
+        self.vectors.check(pane)
         if pane.kind == LABELS and not 0 <= pane.bucket < self.buckets:
             raise BadRecord("wrong-bins", f"a pane of {pane.model} has delay bucket {pane.bucket} of {self.buckets}")
 
@@ -84,6 +89,7 @@ class PaneSums:
     sums: dict[str, Fraction] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    vectors: Counts = field(default_factory=lambda: NO_VECTORS)
 
     @classmethod
     def empty(cls, layout: Layout) -> PaneSums:
@@ -93,7 +99,8 @@ class PaneSums:
             np.zeros(layout.decisions, np.int64),
         )
         sums = dict.fromkeys(layout.sums, Fraction(0))
-        return cls(features, labels, [0] * layout.buckets, by_class, decisions, 0, sums)
+        vectors = np.zeros(len(layout.vectors), np.int64)
+        return cls(features, labels, [0] * layout.buckets, by_class, decisions, 0, sums, vectors=vectors)
 
     def add(self, layout: Layout, pane: Pane, sign: int = 1) -> None:
         """Count a pane in; sign -1 takes it out again (a later one of its key replaces it). Offsets only widen."""
@@ -112,6 +119,8 @@ class PaneSums:
                 self.counts[name] = self.counts.get(name, 0) + sign * pane.counts[name]
         if pane.kind == FEATURES:
             self.predictions += sign * pane.counts.get("predictions", 0)
+            if len(self.vectors):
+                self.vectors += sign * layout.vectors.whole(pane.sums)
             self._decided(pane, sign)
         else:
             self.labelled[pane.bucket] += sign * pane.counts.get("labelled", 0)
@@ -159,6 +168,7 @@ class Total:
     by_class: Counts
     decisions: Counts
     counts: dict[str, int]
+    vectors: Counts
 
 
 def ranges(panes: Iterable[PaneSums]) -> tuple[OffsetRange, ...]:
@@ -180,6 +190,7 @@ def total(layout: Layout, panes: Iterable[PaneSums]) -> Total:
         start.labels += pane.labels
         start.by_class += pane.by_class
         start.decisions += pane.decisions
+        start.vectors += pane.vectors
         for name, count in pane.counts.items():
             counts[name] += count
     return Total(
@@ -192,6 +203,7 @@ def total(layout: Layout, panes: Iterable[PaneSums]) -> Total:
         start.by_class,
         start.decisions,
         counts,
+        start.vectors,
     )
 
 
