@@ -139,7 +139,10 @@ def test_public_files_come_with_their_changes() -> None:
     assert sine.values[:8_500].mean() < 0.1
     assert sine.values[8_500:18_500].mean() > 0.8
     assert (len(taxi.values), taxi.changes[0], len(taxi.changes), taxi.bits) == (10_320, 5_839, 5, False)
-    assert found["public adult, no change"].changes == ()
+    adult = found["public adult, no change"]
+    assert adult.changes == ()
+    shares = adult.values[:31_000].reshape(-1, 1_000).mean(axis=1)
+    assert np.ptp(shares) < 0.07, "independent rows with a share of .19 spread by .05 or so"
 
 
 @pytest.mark.usefixtures("bench")
