@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
+from driftloop.schemas.codec import encode
+from driftloop.schemas.events import Pane, Progress
+from driftloop.schemas.specification import MonitorSpecification
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .scenes import DAY, START, Judge, make_rows, panes_of, streams_of
+from .scenes import (
+    DAY,
+    HOUR,
+    REFERENCE_ROWS,
+    SPEC,
+    START,
+    Judge,
+    Shelf,
+    baselines_of,
+    make_rows,
+    panes_of,
+    streams_of,
+)
 
 PARTITIONS, DAYS = 3, 9
 
@@ -38,8 +54,8 @@ def told(judge: Judge) -> list[tuple[str, bytes | None, bytes | None, object]]:
     return [(o.topic, o.key, o.value, o.headers) for o in judge.outputs]
 
 
-def in_one_go(streams: list[list[bytes]]) -> Judge:
-    judge = Judge()
+def in_one_go(streams: list[list[bytes]], judge: Judge | None = None) -> Judge:
+    judge = judge or Judge()
     judge.run([record for stream in streams for record in stream])
     return judge
 
@@ -97,3 +113,48 @@ def test_due_is_raised_as_soon_as_something_is_told_and_falls_with_the_checkpoin
     assert not judge.fold.due
     changes = judge.fold.collect()
     assert (changes.state, changes.outputs) == ({}, [])
+
+
+DISORDERS = {"loans": HOUR, "slow": 2.5 * DAY}
+
+
+class EachItsOwn(Shelf):
+    """Every model has the same monitor, under its own name."""
+
+    def specification(self, model: str, _spec: str | None = None) -> MonitorSpecification:
+        return replace(SPEC, model=model)
+
+
+def judge_of_all() -> Judge:
+    return Judge(EachItsOwn(baselines_of(REFERENCE_ROWS)))
+
+
+def two_models(panes: list[Pane], models: tuple[str, ...]) -> list[list[bytes]]:
+    """What an observer writes of the same panes for each of ``models``, of which one has a long disorder."""
+    found = []
+    for partition in range(PARTITIONS):
+        latest, records = START, []
+        left = {m: [p for p in panes if p.partition == partition] for m in models}
+        while latest < START + (DAYS + 3) * DAY:
+            latest += DAY / 2 * (1 + partition / 7)
+            for model, own in left.items():
+                while own and own[0].emitted_at <= latest - DISORDERS[model]:
+                    records.append(encode(replace(own.pop(0), model=model)))
+            watermark = latest - max(DISORDERS[m] for m in models)
+            others = {m: d for m, d in DISORDERS.items() if m in models and d != DISORDERS[models[0]]}
+            place = (partition, PARTITIONS, watermark, watermark, 0, 0, True)
+            records.append(encode(Progress(*place, latest, latest, DISORDERS[models[0]], others)))
+        found.append(records)
+    return found
+
+
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_each_of_two_models_is_told_what_it_would_be_told_alone(seed: int) -> None:
+    rng = random.Random(seed)
+    panes = panes_of([*make_rows(seed, 4, per_day=30), *make_rows(seed + 2, 2, per_day=40, first_day=4, flip=0.6)])
+    both = with_crashes(rng, interleaved(rng, two_models(panes, ("loans", "slow"))), judge_of_all())
+    for model in DISORDERS:
+        alone = told(in_one_go(two_models(panes, (model,)), judge_of_all()))
+        assert len(alone) > 10
+        assert [one for one in told(both) if one[1] == model.encode()] == alone
