@@ -31,6 +31,8 @@ RESERVED = (
     *("multivariate", "rff_mmd", "whitened_covariance"),
 )
 """Names of the judge's own tests."""
+QUALITY = "data_quality"
+"""So the alarms of quality rules begin, which silences and the retrainer tell from drift by it."""
 _NAME = re.compile(r"\S(.{0,78}\S)?")
 _USE = re.compile(r"[a-z][a-z0-9_]*|[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _CLASSES = ("accuracy", "balanced_accuracy", "brier", "calibration_error", "f1", "log_loss", "precision", "recall")
@@ -63,7 +65,7 @@ def read_detectors(root: Table, task: Task, features: Sequence[Feature]) -> tupl
 def _name(table: Table, known: dict[str, NamedDetector]) -> str:
     example = 'name = "loss by ADWIN"'
     name = table.text("name", ..., example)
-    if not _NAME.fullmatch(name) or name in RESERVED:
+    if not _NAME.fullmatch(name) or name in RESERVED or name.startswith(QUALITY):
         table.refuse("name", f"is {name!r}: 1 to 80 characters, none of {', '.join(RESERVED)}", example)
     if name in known:
         table.refuse("name", f"is {name!r}, as that of another detector is", example)

@@ -59,6 +59,7 @@ def test_detectors_are_compiled_and_come_back_from_the_topic() -> None:
         ("clock = 8", "clock = [8]", 21, "detector.2.settings.clock is [8], not a number, a text"),
         ("amount by river", "loss by ADWIN", 16, "as that of another detector is"),
         ("amount by river", "seasonal", 16, "none of e_detector"),
+        ("amount by river", "data_quality: mine", 16, "none of e_detector"),
         ('use = "adwin"', "", 9, "detector.1.use is missing"),
         ('use = "adwin"', 'use = "adwin 2"', 12, "no name, river:<class> or module:function"),
         ('use = "adwin"', 'use = "adwin"\nevery = 1', 13, "detector.1.every is not known here"),
