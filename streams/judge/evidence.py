@@ -16,7 +16,7 @@ from itertools import accumulate
 
 import numpy as np
 from driftloop.schemas.events import DriftDetected, IncidentChanged, LossShare, OffsetRange
-from driftloop.streams.judge import attribution, loss_given_score
+from driftloop.streams.judge import attribution, estimate_watch, loss_given_score
 from driftloop.streams.judge.editions import Edition
 from driftloop.streams.judge.ledger import CHAMPION, Ledger
 from driftloop.streams.judge.loss_given_score import Explained
@@ -76,7 +76,8 @@ class Evidence:
         shares = self._shares(scene) if is_loss else ()
         panes = scene.panes()
         sums = total(scene.edition.layout, [pane for _, pane in panes])
-        features = tuple(alarm for alarm in told.evidence if kind_of(alarm) == "drift")
+        inputs = {"score", *(feature.name for feature in scene.edition.specification.features)}
+        features = tuple(alarm for alarm in told.evidence if kind_of(alarm) == "drift" and alarm.feature in inputs)
         signs = Signs(
             loss=is_loss,
             quality=scene.quality,
@@ -125,7 +126,9 @@ class Evidence:
 
 def ends_at(told: IncidentChanged) -> float:
     """How far in event time the alarms of the incident's own kind go: of the loss, to the last pane seen."""
-    own = [alarm for alarm in told.evidence if kind_of(alarm) == told.kind]
+    own = [
+        alarm for alarm in told.evidence if kind_of(alarm) == told.kind and alarm.detector != estimate_watch.DETECTOR
+    ]
     return max((alarm.window_start + alarm.window_seconds for alarm in own), default=told.as_of)
 
 

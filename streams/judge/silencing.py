@@ -34,8 +34,9 @@ from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge.telling import Event
 
 COUNTS, EXPIRED, ENDED = "counts", "expired", "ended"
-KIND_OF_DETECTOR = {"e_detector": "performance"}
-"""The rest are of data quality (their names begin so, or they count records), or alarms of features: drift."""
+KIND_OF_DETECTOR = {"e_detector": "performance", "cbpe": "performance"}
+"""Of the loss, and of what is expected of it without labels. The rest are of data quality (their names begin so, or
+they count records), or alarms of features: drift."""
 OF_RECORDS = ("data_quality", "misplaced_keys", "join_overflow")
 MAINTENANCE = "maintenance"
 

@@ -10,6 +10,7 @@ import pytest
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import IncidentChanged, Pane
 from driftloop.schemas.segments import Segmentation
+from driftloop.streams.judge.evidence import ends_at
 
 from .scenes import (
     DAY,
@@ -121,6 +122,14 @@ def test_offsets_begin_with_the_first_row_of_the_pane_in_which_it_began_also_lat
             assert min(rows) <= one.first <= min(exact), "the pane, or where it is forgotten the window"
     ends = [[o.last for o in told.offsets if o.topic == "predictions"] for told in TOLD]
     assert ends[-1] > ends[0], "and it goes on"
+
+
+def test_what_is_expected_without_labels_does_not_lengthen_what_the_loss_was_measured_on() -> None:
+    opened = TOLD[0]
+    loss = opened.evidence[0]
+    later = replace(loss, detector="cbpe", feature="auc", window_start=loss.window_start + 9 * DAY)
+    assert ends_at(replace(opened, evidence=(loss, later))) == loss.window_start + loss.window_seconds
+    assert ends_at(replace(opened, evidence=())) == opened.as_of
 
 
 def test_a_crash_in_the_middle_forgets_nothing_of_it() -> None:

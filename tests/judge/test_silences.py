@@ -112,6 +112,7 @@ def test_a_silence_covers_its_kind_and_its_feature_alone() -> None:
     loss = of(DriftDetected, PLAIN)[0]
     drift = replace(loss, detector="window_csr", feature="income")
     quality = replace(drift, detector="data_quality:missing")
+    expected = replace(loss, detector="cbpe", feature="auc")
     for arguments, pages in (
         ({"feature": "income"}, (False, False, True)),
         ({"feature": "region"}, (True, True, True)),
@@ -123,6 +124,7 @@ def test_a_silence_covers_its_kind_and_its_feature_alone() -> None:
         silencing = Silencing()
         assert len(list(silencing.hear([order_of(0, said(0, 0, 23, **arguments))], SPEC, START))) == 1
         assert tuple(silencing.marked(alarm).paging for alarm in (drift, quality, loss)) == pages
+        assert silencing.marked(expected).paging is pages[2], "what is expected of the loss is about it too"
 
 
 def test_a_silence_can_be_ended_before_its_time_and_ends_once() -> None:
