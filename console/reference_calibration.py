@@ -34,5 +34,5 @@ def describe_calibration(model: str, known: CalibrationBaseline) -> str:
         return f"{model}: no metric is estimated before its labels are there: {known.reason}; {known.hint}"
     return (
         f"{model}: metrics are estimated before their labels are there, as {sum(known.rows):,} labelled predictions "
-        f"of {known.version} have it"
+        f"of {known.version or 'a version that no column names'} have it"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +27,6 @@ NO_LABEL = -1
 NO_OFFSET = -1
 OFFSET_MOST = 2**63 - 1
 _RANGE = re.compile(r"\s*(\d{1,9}):(\d{1,18})-(\d{1,18})?\s*")
-
 Array = NDArray[Any]
 
 
@@ -48,7 +47,7 @@ class Selection(NamedTuple):
 class ReferenceRows:
     """n rows in the order of event time; ``labels`` and ``predicted``: index of the class, -1 unknown. A regression's
     labels are numbers, NaN unknown; many classes have a score each, f8[n, K]. ``version``: object[n], empty
-    where nothing names it."""
+    where nothing names it. ``known_at``: when each label became known, NaN or no array: nobody says."""
 
     columns: dict[str, Array]
     labels: NDArray[np.number]
@@ -57,14 +56,15 @@ class ReferenceRows:
     predicted: NDArray[np.int8]
     offsets: tuple[OffsetRange, ...]
     version: Array
+    known_at: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def take(self, which: Array) -> ReferenceRows:
         """These rows, by mask or position; they stand on the same offsets."""
         columns = {name: column[which] for name, column in self.columns.items()}
         labels, score, predicted = self.labels[which], self.score[which], self.predicted[which]
-        return ReferenceRows(
-            columns, labels, score, self.event_time[which], predicted, self.offsets, self.version[which]
-        )
+        times, version = self.event_time[which], self.version[which]
+        known_at = self.known_at[which] if len(self.known_at) else self.known_at
+        return ReferenceRows(columns, labels, score, times, predicted, self.offsets, version, known_at)
 
     @classmethod
     def joined(cls, parts: Sequence[ReferenceRows]) -> ReferenceRows:
@@ -77,6 +77,7 @@ class ReferenceRows:
             np.concatenate([part.predicted for part in parts]),
             tuple(offset for part in parts for offset in part.offsets),
             np.concatenate([part.version for part in parts]),
+            np.concatenate([part.known_at for part in parts]),
         )
 
 

@@ -13,6 +13,7 @@ from driftloop.schemas.errors import ConfigError
 
 if TYPE_CHECKING:
     from driftloop.console.replay.past import TopicsPast
+    from driftloop.console.replay.rows_past import RowsPast
     from driftloop.console.replay.saved import SavedPast
 
 
@@ -25,8 +26,9 @@ def replay(
         Path | None, typer.Option(help="Rows (.csv, .parquet, .avro) to compare with (default: the live reference).")
     ] = None,
     save: Annotated[Path | None, typer.Option(help="Write all that is read to this file, for --records.")] = None,
-    saved: Annotated[
-        Path | None, typer.Option("--records", help="Read such a file, not the topics: no broker is needed.")
+    records: Annotated[
+        Path | None,
+        typer.Option(help="Read such a file, or rows (.csv, .parquet, .avro), not the topics: no broker is needed."),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a page (HTML) that shows all of it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON object.")] = False,
@@ -48,7 +50,7 @@ def replay(
     collect_garbage_seldom()
     first, end = utc(from_), utc(to)
     span = (-math.inf if first is None else first, math.inf if end is None else end)
-    with _past(model, saved, save) as past, Bar() as bar:
+    with _past(model, records, save, spec) as past, Bar() as bar:
         modules = Settings.from_environment(os.environ).detectors
         found = fold_again(past, model, spec, reference, span, bar.show, modules)
     for line in [json.dumps(report.as_json(found), indent=2)] if as_json else report.lines(found):
@@ -61,13 +63,22 @@ def replay(
         raise typer.Exit(SOMETHING_WRONG)
 
 
-def _past(model: str, saved: Path | None, save: Path | None) -> TopicsPast | SavedPast:
-    """ConfigError: both files."""
+def _past(
+    model: str, records: Path | None, save: Path | None, spec: Path | None
+) -> TopicsPast | SavedPast | RowsPast:
+    """ConfigError: both files; rows without a monitor."""
     from driftloop.console.replay.past import TopicsPast
-    from driftloop.console.replay.saved import SavedPast
+    from driftloop.console.replay.rows_past import RowsPast
+    from driftloop.console.replay.saved import SavedPast, is_saved
 
-    if saved is None:
+    if records is None:
         return TopicsPast(connect(), model, save)
     if save is not None:
         raise ConfigError("--save writes what topics hold, and --records reads none", "leave out one of them")
-    return SavedPast(saved, model)
+    if is_saved(records):
+        return SavedPast(records, model)
+    if spec is None:
+        raise ConfigError(
+            f"rows of {records} say nothing of a monitor", f"name one: replay {model} --spec {model}.toml"
+        )
+    return RowsPast(records, model)

@@ -22,6 +22,14 @@ from driftloop.streams.observer.fold import SOURCES
 Batch = dict[str, Any]
 
 
+def is_saved(file: Path) -> bool:
+    """Whether a file is a past that was saved, and not rows of the user's own. ConfigError: it is neither."""
+    if file.suffix.lower() != ".avro":
+        return False
+    with read_container(file) as found:
+        return "driftloop.format" in found.metadata
+
+
 class SavedPast:
     """Use it with ``with``; a Past. Errors: ConfigError where the file is none of ours, or not all of it is there."""
 

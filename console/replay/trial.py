@@ -41,7 +41,7 @@ def on_trial(
     if reference is not None:
         found = _built(catalogue, found, reference, modules)
     elif not found.has_bins:
-        unknown = ", ".join(f.name for f in found.features if not f.bins)
+        unknown = ", ".join(f.name for f in found.features if not f.bins and f.kind != "embedding")
         raise ConfigError(
             f"{file or model}: nobody has found the bins of {unknown} yet",
             "give rows that bins and baselines are taken from, --reference rows.csv; or name edges or categories",

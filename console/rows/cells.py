@@ -30,6 +30,11 @@ class Cells(NamedTuple):
     column: str
     values: Values
 
+    def is_empty(self, row: int) -> bool:
+        """None, NaN or NaT."""
+        value = self.values[row]
+        return value is None or bool(value != value)  # noqa: PLR0124 (what is not a number is not itself)
+
     def refuse(self, row: int, why: str, hint: str) -> NoReturn:
         """ConfigError: this cell cannot be used."""
         value = self.values[row]
@@ -70,8 +75,9 @@ def texts(cells: Cells, seen: dict[str, str]) -> NDArray[Any]:
     return found
 
 
-def times(cells: Cells) -> Floats:
-    """Event times, f8[n]: seconds since the epoch, or instants; a text is ISO 8601, UTC where it names no zone."""
+def times(cells: Cells, may_be_empty: bool = False) -> Floats:
+    """Event times, f8[n]: seconds since the epoch, or instants; a text is ISO 8601, UTC where it names no zone.
+    NaN where a cell ``may_be_empty`` and is."""
     values = cells.values
     if isinstance(values, np.ndarray) and values.dtype.kind == "M":
         instants = values.astype("datetime64[us]")
@@ -84,6 +90,8 @@ def times(cells: Cells) -> Floats:
     with np.errstate(invalid="ignore"):
         suspects = ~((found > 946_684_800.0) & (found < now_ms / 1000.0))
     for row in np.flatnonzero(suspects).tolist():
+        if may_be_empty and cells.is_empty(row):
+            continue
         if fault := event_time_fault(float(found[row]), now_ms):
             late = "seconds are wanted: are these milliseconds?" if found[row] > _MILLISECONDS else ""
             cells.refuse(

@@ -100,8 +100,12 @@ class Gatherer:
             known: Array = cells.outcomes(of(labels)) if labels else np.full(len(score), np.nan)
         else:
             known = cells.codes(of(labels), classes) if labels else none
-        version = np.full(len(score), "", object)
-        return ReferenceRows(columns, known, score, event_time, said, (), version)
+        whose = self._columns.version
+        version = cells.texts(of(whose), self._seen) if whose else np.full(len(score), "", object)
+        version[version == None] = ""  # noqa: E711 (of each element)
+        told_at = self._columns.label_time
+        known_at = cells.times(of(told_at), may_be_empty=True) if told_at else np.empty(0)
+        return ReferenceRows(columns, known, score, event_time, said, (), version, known_at)
 
     def _feature(self, feature: Feature, found: Cells) -> Array:
         if feature.kind == "numeric":

@@ -2,7 +2,9 @@
 
     event_time, score (of many classes score_<class> each), predicted, label; a feature's column has its name
 
-Two columns may be absent: ``predicted`` (no error rate then) and ``label`` (no baseline of performance).
+Two columns may be absent: ``predicted`` (no error rate then) and ``label`` (no baseline of performance). Two more are
+read where they are there: ``version``, the model's that predicted (its scores' calibration belongs to it), and, for a
+replay of rows, ``label_time``: when each label became known.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import NamedTuple
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.specification import MonitorSpecification
 
+MORE = ("label_time", "version")
 ABSENT = ("predicted", "label")
 """These may be."""
 
@@ -36,10 +39,12 @@ class Named(NamedTuple):
     event_time: str | None
     predicted: str | None
     label: str | None
+    label_time: str | None = None
+    version: str | None = None
 
     def wanted(self) -> list[str]:
         """All of them, each once."""
-        roles = (self.event_time, self.predicted, self.label)
+        roles = (self.event_time, self.predicted, self.label, self.label_time, self.version)
         return list(dict.fromkeys([*self.features.values(), *self.scores, *(name for name in roles if name)]))
 
 
@@ -90,7 +95,9 @@ def name_columns(
 
     event_time = role("event_time", asked.event_time, _why_time(specification)) if timed else None
     scores = _scores(specification, asked, columns, known)
-    return Named(features, scores, event_time, role("predicted", asked.predicted, ""), role("label", asked.label, ""))
+    more = [name if name in present and name not in known else None for name in MORE]
+    predicted, label = role("predicted", asked.predicted, ""), role("label", asked.label, "")
+    return Named(features, scores, event_time, predicted, label, *more)
 
 
 def _scores(

@@ -207,9 +207,9 @@ def test_a_reference_from_a_file_is_published_as_the_same_rows_of_the_topic_woul
     list(build(settings, "loans", Selection()))
     known = read_catalogue(settings).baselines("loans")
     assert known is not None
-    lines = ["when,score,predicted,label,amount,income,grade"]
+    lines = ["when,version,score,predicted,label,amount,income,grade"]
     for loan in loans:
-        cells = [loan.event_time, loan.score, loan.predicted, loan.label, *loan.features.values()]
+        cells = [loan.event_time, "v1", loan.score, loan.predicted, loan.label, *loan.features.values()]
         lines.append(",".join("" if cell is None else str(cell) for cell in cells))
     file.write_text("\n".join(lines))
     said = list(build(settings, "loans", Selection(), RowFile(file, Asked(event_time="when"))))
