@@ -162,4 +162,7 @@ def describe_season(model: str, season: SeasonBaseline) -> str:
     if season.reason:
         return f"{model}: its season is UNKNOWN, features are not watched: {season.reason}; {season.hint}"
     whose = season.calendar or season.zone
-    return f"{model}: features are watched against the same {season.by} of {whose}"
+    scores = f"scores of {season.version or 'the champion'}"
+    if not season.score_bins:
+        scores = "not scores, which are of several versions"
+    return f"{model}: features are watched against the same {season.by} of {whose}, and {scores}"

@@ -10,13 +10,16 @@ from driftloop.console.calendars import written_down
 from driftloop.console.reference_rows import ReferenceRows
 from driftloop.detectors.seasonal import Pane
 from driftloop.detectors.seasonal.calendar import HOUR_SECONDS
+from driftloop.schemas.bins import score_codes
 from driftloop.schemas.errors import ConfigError
+from driftloop.schemas.losses import as_kept
 from driftloop.schemas.projection import Projection, norm_codes
 from driftloop.schemas.reference import category_codes
 from driftloop.schemas.season import SeasonBaseline
 from driftloop.schemas.specification import Feature, MonitorSpecification, numeric_codes
 from driftloop.schemas.topics import STATE_BYTES_MOST
-from driftloop.streams.judge.season import learn, watched
+from driftloop.streams.judge import tasks
+from driftloop.streams.judge.season import SCORE_BINS_LEAST, learn, watched
 from numpy.typing import NDArray
 
 BYTES_MOST = STATE_BYTES_MOST * 3 // 4
@@ -36,7 +39,11 @@ def learn_season(
     if specification.season.calendar:
         first, last = float(rows.event_time.min()), float(rows.event_time.max())
         slots = written_down(specification.season.calendar, first, last, modules)
-    known, state_bytes = learn(specification, windows_of(specification, rows), slots)
+    versions = set(rows.version.tolist())
+    bins = tasks.score_bins(specification) if len(versions) == 1 else 0
+    bins = bins if bins >= SCORE_BINS_LEAST else 0
+    windows = windows_of(specification, rows, bins)
+    known, state_bytes = learn(specification, windows, slots, versions.pop() if bins else "", bins)
     if (most := max(len(known.fitted) + len(known.slots), state_bytes)) > BYTES_MOST:
         raise ConfigError(
             f"the season of {len(watched(specification))} features takes {most:,} bytes, more than the "
@@ -46,8 +53,9 @@ def learn_season(
     return known
 
 
-def windows_of(specification: MonitorSpecification, rows: ReferenceRows) -> list[Pane]:
-    """The rows' histograms by window, in order of time; windows without rows are left out.
+def windows_of(specification: MonitorSpecification, rows: ReferenceRows, score_bins: int = 0) -> list[Pane]:
+    """The rows' histograms by window, in order of time; windows without rows are left out. ``score_bins``: 0, without
+    that of the scores.
 
     Windows shorter than an hour are added up to hours, as the detector does: a year of minutes would fill the memory.
     """
@@ -57,12 +65,22 @@ def windows_of(specification: MonitorSpecification, rows: ReferenceRows) -> list
     if specification.window_seconds < HOUR_SECONDS:
         starts = starts // HOUR_SECONDS * HOUR_SECONDS
     known, window = np.unique(starts, return_inverse=True)
-    by_feature = []
-    for feature, codes in zip(features, codes_of(specification, features, rows.columns), strict=True):
-        at = window * feature.bins + codes
-        by_feature.append(np.bincount(at, minlength=len(known) * feature.bins).reshape(-1, feature.bins))
+    found = list(zip([f.bins for f in features], codes_of(specification, features, rows.columns), strict=True))
+    if score_bins:
+        found.append((score_bins, score_codes_of(specification, rows.score)))
+    by_feature = [
+        np.bincount(window * bins + codes, minlength=len(known) * bins).reshape(-1, bins) for bins, codes in found
+    ]
     counts = np.hstack(by_feature) if by_feature else np.empty((len(known), 0), np.int64)
     return [Pane(start, counts[i]) for i, start in enumerate(known.tolist())]
+
+
+def score_codes_of(specification: MonitorSpecification, score: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The bin of every row's score; of many classes, of the largest."""
+    if specification.task == "regression":
+        assert specification.scales is not None, f"{specification.model} is a regression"
+        return np.searchsorted(np.asarray(specification.scales.prediction_edges or ()), score, side="right")
+    return score_codes(score if score.ndim == 1 else as_kept(score).max(axis=1))
 
 
 def codes_of(

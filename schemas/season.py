@@ -36,7 +36,8 @@ class SeasonBaseline:
     """``fitted``: base64 of what was learned from windows of ``window_seconds`` from ``offset_seconds`` on, by the
     hours of ``zone``; empty: nothing, for ``reason``, and ``hint`` is the way out. Holidays may be added later.
     ``slots``: what ``calendar`` says of every hour, for years ahead (detectors/seasonal/calendar.py), so that nobody
-    but who builds the reference runs it."""
+    but who builds the reference runs it. ``score_bins``: of the histogram of the scores, which was learned too, as
+    ``version`` of the model makes them (empty: nothing named it); 0: it was not."""
 
     zone: str
     window_seconds: float
@@ -47,10 +48,12 @@ class SeasonBaseline:
     by: By = "hour of week"
     calendar: str = ""
     slots: str = ""
+    version: str = ""
+    score_bins: int = 0
 
 
 def as_told(season: Season | SeasonBaseline) -> dict[str, Any]:
     """As JSON has it. What came after the first release stands there only where it says something, so that hashes
     over what does not use it stay."""
-    later = {"by": BYS[0], "calendar": "", "slots": ""}
+    later = {"by": BYS[0], "calendar": "", "slots": "", "version": "", "score_bins": 0}
     return {k: v for k, v in asdict(season).items() if k not in later or v != later[k]}

@@ -46,6 +46,7 @@ class ConformalWatch:
         window_start: float,
         counts: Counts,
         rows: int,
+        alone: bool,  # noqa: ARG002 (features are the same whoever scores them)
     ) -> list[DriftDetected]:
         if self.carried is not None:
             counts, rows = counts + self.carried, rows + self.carried_rows

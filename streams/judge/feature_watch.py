@@ -38,8 +38,10 @@ class FeatureWatch(Protocol):
         window_start: float,
         counts: Counts,
         rows: int,
+        alone: bool,
     ) -> list[DriftDetected]:
-        """Step over one window that has closed; the alarms, strongest feature first."""
+        """Step over one window that has closed; the alarms, strongest feature first. ``alone``: only ``version``
+        served in it."""
 
     def told(self, specification: MonitorSpecification, as_of: float) -> TestState | None:
         """The test as a window tells it; None: it does not run."""

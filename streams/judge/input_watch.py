@@ -34,13 +34,13 @@ class InputWatch:
         self.vectors.restart()
 
     def close(
-        self, edition: Edition, reference: Reference, version: str, window_start: float, sums: Total
+        self, edition: Edition, reference: Reference, version: str, window_start: float, sums: Total, alone: bool
     ) -> list[DriftDetected]:
-        """Step over one window that has closed; the alarms."""
+        """Step over one window that has closed; the alarms. ``alone``: no other version served in it."""
         specification, layout = edition.specification, edition.layout
         whose = (specification, reference, layout, version, window_start)
         return [
-            *self.features.close(*whose, sums.features, sums.predictions),
+            *self.features.close(*whose, sums.features, sums.predictions, alone),
             *self.vectors.close(*whose, sums),
         ]
 

@@ -259,7 +259,8 @@ class ModelJudge:
         yield from self._recorded(specification, own, start + specification.window_seconds)
         if reference is None or not found:
             return
-        alarms = self.inputs.close(edition, reference, champion.version, start, sums)
+        alone = {window.group.version for window in found} == {champion.version}
+        alarms = self.inputs.close(edition, reference, champion.version, start, sums, alone)
         alarms += self.estimates.close(edition, champion.version, reference, start, found)
         self.performance.attach(tuple(alarms))
         self._note(specification, alarms, start + specification.window_seconds)

@@ -1,7 +1,9 @@
 """A specification's season as the detector wants it, and a reference's as the monitor that watches live windows.
 
-The detector's pane is a window: its counts are the histograms of all features whose bins are known. What is learned
-is told to the seventh digit, zipped, in base64: 85 kB for 20 features.
+The detector's pane is a window: its counts are the histograms of all features whose bins are known, and behind them
+that of the scores. What is learned is told to the seventh digit, zipped, in base64: 85 kB for 20 features.
+
+Scores are one version's: where another serves, their histogram goes in empty, which the detector takes for not seen.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from driftloop.detectors import packing, seasonal
@@ -20,6 +23,9 @@ from driftloop.streams.judge.sums import FEATURES, Counts, Layout
 
 DAY_SECONDS = 86_400.0
 BUILD = "driftloop reference build"
+SCORE = "prediction score"
+"""As the detector and its alarms name it."""
+SCORE_BINS_LEAST = 2
 _BINS_LEAST = {"numeric": 2, "categorical": 3, "embedding": 2}
 """A categorical feature that was never there has no category to watch."""
 
@@ -29,13 +35,15 @@ def watched(specification: MonitorSpecification) -> tuple[Feature, ...]:
     return tuple(f for f in specification.features if f.bins >= _BINS_LEAST[f.kind])
 
 
-def settings_of(specification: MonitorSpecification, slots: str = "") -> Settings:
-    """``slots``: the table of a user's calendar. ValueError: there is nothing to watch yet, or this machine does not
-    know the zone."""
+def settings_of(specification: MonitorSpecification, slots: str = "", score_bins: int = 0) -> Settings:
+    """``slots``: the table of a user's calendar; ``score_bins``: 0 where scores are not watched. ValueError: there is
+    nothing to watch yet, or this machine does not know the zone."""
     histograms = [
         Histogram(f.name, "categorical" if f.kind == "categorical" else "numeric", f.bins)
         for f in watched(specification)
     ]
+    if score_bins:
+        histograms.append(Histogram(SCORE, "score", score_bins))
     return Settings(
         tuple(histograms),
         budget_seconds=families(specification) * specification.budget_seconds,
@@ -64,20 +72,31 @@ def _calendar(specification: MonitorSpecification, slots: str) -> Calendar:
     return lambda time: whose(time + middle)
 
 
-def counts_of(specification: MonitorSpecification, layout: Layout, counts: Counts) -> Counts:
-    """A pane's counts for the detector out of a window's feature histograms."""
-    return np.concatenate([layout.read(FEATURES, counts, f"feature:{f.name}") for f in watched(specification)])
+def counts_of(
+    specification: MonitorSpecification, known: SeasonBaseline, layout: Layout, counts: Counts, scored: bool
+) -> Counts:
+    """A pane's counts for the detector out of a window's histograms. ``scored``: its scores are those of the version
+    that the season is of."""
+    found = [layout.read(FEATURES, counts, f"feature:{f.name}") for f in watched(specification)]
+    if known.score_bins:
+        score = layout.read(FEATURES, counts, "score")
+        found.append(score if scored else np.zeros_like(score))
+    return np.concatenate(found)
 
 
 def learn(
-    specification: MonitorSpecification, windows: Sequence[seasonal.Pane], slots: str = ""
+    specification: MonitorSpecification,
+    windows: Sequence[seasonal.Pane],
+    slots: str = "",
+    version: str = "",
+    score_bins: int = 0,
 ) -> tuple[SeasonBaseline, int]:
     """(what a reference says of the season, bytes of the largest record of a live state) from its windows.
-    ``slots``: the table of a user's calendar."""
+    ``slots``: the table of a user's calendar; ``version``, ``score_bins``: of the scores, if windows count them."""
     season = _season(specification)
     whose = (season.zone, specification.window_seconds, specification.offset_seconds)
     try:
-        settings = settings_of(specification, slots)
+        settings = settings_of(specification, slots, score_bins)
     except ValueError as error:
         return SeasonBaseline(*whose, "", str(error), BUILD, season.by, season.calendar, slots), 0
     found = seasonal.fit(settings, windows)
@@ -85,6 +104,7 @@ def learn(
         return SeasonBaseline(*whose, "", found.reason, found.hint, season.by, season.calendar, slots), 0
     fitted = base64.b64encode(zlib.compress(_rounded(found), 9)).decode()
     known = SeasonBaseline(*whose, fitted, by=season.by, calendar=season.calendar, slots=slots)
+    known = replace(known, version=version, score_bins=score_bins)
     state = seasonal.to_records(seasonal.start(Monitor(settings, found)))
     return known, max(map(len, state.values()))
 
@@ -110,7 +130,7 @@ def monitor_of(specification: MonitorSpecification, known: SeasonBaseline | None
         return Unknown(f"the season of the reference has another {other} than the monitor", BUILD)
     try:
         baseline = seasonal.baseline_from_bytes(zlib.decompress(base64.b64decode(known.fitted, validate=True)))
-        monitor = Monitor(settings_of(specification, known.slots), baseline)
+        monitor = Monitor(settings_of(specification, known.slots, known.score_bins), baseline)
     except (ValueError, zlib.error) as error:
         return Unknown(f"the season of the reference cannot be used: {error}", BUILD)
     if baseline.tau.shape != (1, len(monitor.plan.channels.feature)):

@@ -4,6 +4,9 @@ An incident of the detector is one drift here. It is told when it opens; while i
 soon as it is large enough to call a person. Between alarms of an open incident windows say DRIFT too. Windows with
 few rows go in as they are: the detector adds them up to periods that say something. Where the season is not known
 nothing alarms, and every window says why.
+
+Scores are watched with the features, as one more, while the version serves whose scores the reference has; while
+another does they are not, and the window says so: a successor's scores are right to be others.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from typing import Any
 from driftloop.detectors import seasonal
 from driftloop.detectors.seasonal import Judgement, Monitor, Pane, Unknown
 from driftloop.schemas.events import DriftDetected, TestState
+from driftloop.schemas.season import SeasonBaseline
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge import features, season
 from driftloop.streams.judge.features import LOG_EVIDENCE_LEAST
@@ -39,6 +43,7 @@ class _Known:
 class SeasonWatch:
     """A FeatureWatch (feature_watch.py). ``opened_at``: start of the window that opened the incident, ``names`` its
     features, ``told_at`` its last alarm that was told; NEVER and (): all is calm. ``said``: the detector's sentence.
+    ``home``: the version whose scores have a season, ``foreign``: why scores are not watched; empty: they are.
     """
 
     test: seasonal.State | None = None
@@ -53,11 +58,14 @@ class SeasonWatch:
     names: tuple[str, ...] = ()
     said: str = ""
     blind_below: float | None = None
+    home: str = ""
+    foreign: str = ""
     _known: _Known | None = field(default=None, compare=False)
 
     def restart(self) -> None:
         self.test, self.steps, self.statistic, self.threshold, self.evidence = None, 0, 0.0, 0.0, ()
         self.alarmed_at, self.said, self.blind_below = NEVER, "", None
+        self.home = self.foreign = ""
         self._calm()
 
     def close(
@@ -69,16 +77,20 @@ class SeasonWatch:
         window_start: float,
         counts: Counts,
         rows: int,  # noqa: ARG002 (few rows are the detector's affair)
+        alone: bool,
     ) -> list[DriftDetected]:
         monitor = self._monitor(specification, reference)
         if isinstance(monitor, Unknown):
             return []
-        pane = Pane(window_start, season.counts_of(specification, layout, counts))
+        known = reference.season
+        assert known is not None, "there is no monitor without it"
+        self._whose_scores(known, version, alone)
+        pane = Pane(window_start, season.counts_of(specification, known, layout, counts, not self.foreign))
         self.test, judgement = seasonal.step(monitor, self.test or seasonal.start(monitor), pane)
         self.steps += 1
         self.statistic, self.threshold = judgement.statistic, judgement.threshold
         self.blind_below = judgement.blind_below
-        own = _log_evidence(specification, judgement)
+        own = _log_evidence(monitor, judgement)
         self.evidence = tuple(own.get(f.name, LOG_EVIDENCE_LEAST) for f in specification.features)
         if not judgement.is_open:
             self._calm()
@@ -129,7 +141,14 @@ class SeasonWatch:
         return f"{monitor.reason}; {monitor.hint}" if isinstance(monitor, Unknown) else ""
 
     def remark(self) -> str:
-        return self.said
+        return "; ".join(filter(None, (self.said, self.foreign)))
+
+    def _whose_scores(self, known: SeasonBaseline, version: str, alone: bool) -> None:
+        """Where nothing names the version that the reference is of, it is the first champion's."""
+        self.home = self.home or known.version or version
+        serves = version if alone else "more than one version"
+        said = f"scores are not watched: their season is that of {self.home}, and {serves} serves"
+        self.foreign = said if known.score_bins and (not alone or version != self.home) else ""
 
     def _monitor(self, specification: MonitorSpecification, reference: Reference) -> Monitor | Unknown:
         of = specification.spec, reference.name
@@ -157,6 +176,8 @@ class SeasonWatch:
                 "names": list(self.names),
                 "said": self.said,
                 "blind_below": self.blind_below,
+                "home": self.home,
+                "foreign": self.foreign,
             }
         }
 
@@ -171,9 +192,9 @@ class SeasonWatch:
         return cls(test=state, **{**found, "evidence": tuple(found["evidence"]), "names": tuple(found["names"])})
 
 
-def _log_evidence(specification: MonitorSpecification, judgement: Judgement) -> dict[str, float]:
-    """By feature: what it would be if it were the only one, which is how it compares with the threshold."""
-    names = [f.name for f in season.watched(specification)]
+def _log_evidence(monitor: Monitor, judgement: Judgement) -> dict[str, float]:
+    """By feature, scores last: what it were if it were alone, which is how it compares with the threshold."""
+    names = [histogram.name for histogram in monitor.watched.histograms]
     share = math.log(len(names))
     parts = zip(names, judgement.parts, strict=True)
     return {name: max(part + share, LOG_EVIDENCE_LEAST) for name, part in parts}

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from driftloop.console.reference_rows import ReferenceRows
 from driftloop.console.reference_season import learn_season
+from driftloop.schemas.bins import score_codes
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import Pane
 from driftloop.schemas.reference import Baselines, build_reference
@@ -32,10 +33,12 @@ class Hour(NamedTuple):
     start: float
     income: np.ndarray
     region: np.ndarray
+    score: np.ndarray
 
 
-def hours(first: int, count: int, shift: float = 0.0, rows: int = 100) -> list[Hour]:
-    """Income and the share of the north follow the hour, income the weekend too; ``shift`` sd in income."""
+def hours(first: int, count: int, shift: float = 0.0, rows: int = 100, rise: float = 0.0) -> list[Hour]:
+    """Income, score and the share of the north follow the hour, income the weekend too; ``shift`` sd in income,
+    ``rise`` in the log-odds of the score."""
     found = []
     for hour in range(first, first + count):
         rng = np.random.default_rng([7, hour + 10_000])
@@ -44,7 +47,8 @@ def hours(first: int, count: int, shift: float = 0.0, rows: int = 100) -> list[H
         income = rng.normal(0.7 * turn + weekend + shift, 1.0, rows)
         missing, half = A_SHARE_OF
         region = np.where(rng.random(rows) < missing, 3, rng.random(rows) < half + 0.2 * turn)
-        found.append(Hour(START + hour * HOUR, income, region))
+        odds = rng.normal(0.7 * turn + rise, 1.0, rows)
+        found.append(Hour(START + hour * HOUR, income, region, 1 / (1 + np.exp(-odds))))
     return found
 
 
@@ -57,9 +61,8 @@ def rows_of(told: list[Hour]) -> ReferenceRows:
         "region": names[np.concatenate([one.region for one in told])],
     }
     nothing = np.full(len(times), -1, np.int8)
-    return ReferenceRows(
-        columns, nothing, np.full(len(times), 0.5), times, nothing, (), np.full(len(times), "v1", object)
-    )
+    score = np.concatenate([one.score for one in told])
+    return ReferenceRows(columns, nothing, score, times, nothing, (), np.full(len(times), "v1", object))
 
 
 @cache
@@ -73,7 +76,7 @@ def reference(specification: MonitorSpecification, weeks: int) -> Baselines:
     return replace(found, season=learn_season(after, rows))
 
 
-def stream_of(specification: MonitorSpecification, told: list[Hour]) -> list[bytes]:
+def stream_of(specification: MonitorSpecification, told: list[Hour], version: str = "v1") -> list[bytes]:
     """Each hour's pane, and the progress that makes it due."""
     edges = specification.features[0].edges
     found = []
@@ -82,9 +85,13 @@ def stream_of(specification: MonitorSpecification, told: list[Hour]) -> list[byt
         income = np.searchsorted(edges, one.income, side="right")
         region = np.where(one.region == 3, 3, 1 - one.region)
         pane = Pane(
-            MODEL, "v1", "champion", specification.spec, one.start, HOUR, 0, "features", -1, end, 0, 0, 9, -1, -1,
+            MODEL, version, "champion", specification.spec, one.start, HOUR, 0, "features", -1, end, 0, 0, 9, -1, -1,
             {"predictions": len(income)}, {},
-            (sparse("feature:income", income.tolist()), sparse("feature:region", region.tolist())),
+            (
+                sparse("feature:income", income.tolist()),
+                sparse("feature:region", region.tolist()),
+                sparse("score", score_codes(one.score).tolist()),
+            ),
         )  # fmt: skip
         found += [encode(pane), encode(progress(0, 1, end))]
     return found

@@ -173,13 +173,48 @@ def slot(event_time):
         assert not isinstance(monitor, season.Unknown)
         state = seasonal.start(monitor)
         changes = []
-        for pane in windows_of(told, rows_of(live)):
+        for pane in windows_of(told, rows_of(live), known.score_bins):
             state, judgement = seasonal.step(monitor, state, pane)
             changes.append(judgement.change)
         opened[calendar] = changes.count("opened"), monitor.baseline
     incidents, baseline = opened["shop_days:slot"]
     assert (incidents, baseline.shape.week[1, 0, 0] > 0.7) == (0, True)
     assert 4 * baseline.wander.a[0, 0] < opened[""][1].wander.a[0, 0], "without it a sale is noise, and hides shifts"
+
+
+def test_scores_have_a_season_too_and_are_watched_while_the_references_version_serves() -> None:
+    judge = judge_of(SEASONAL)
+    judge.run(stream_of(SEASONAL, hours(0, WEEK)))
+    assert alarms(judge) == [], "their cycle is no drift"
+    judge.run(stream_of(SEASONAL, hours(WEEK, 24, rise=0.5)))
+    first = alarms(judge)[0]
+    assert (first.feature, first.unit, first.paging) == ("prediction score", "sd", True)
+    assert first.effect == pytest.approx(0.45, abs=0.3), "half of log-odds, of which the cycle is a part of the sd"
+
+    successor = judge_of(SEASONAL)
+    successor.run(stream_of(SEASONAL, hours(0, WEEK)), stream_of(SEASONAL, hours(WEEK, 24, rise=0.5), "v2"))
+    assert alarms(successor) == [], "another model's scores are right to be others"
+    reasons = Counter(w.status_reason for w in windows(successor) if w.version == "v2")
+    assert reasons == {"scores are not watched: their season is that of v1, and v2 serves": 24}
+    successor.run(stream_of(SEASONAL, hours(WEEK + 24, 24)))
+    assert windows(successor)[-1].status_reason == "", "rolled back, they are watched again"
+    successor.run(stream_of(SEASONAL, hours(WEEK + 48, 24, shift=0.5), "v2"))
+    assert {a.feature for a in alarms(successor)} == {"income"}, "features are, whoever serves"
+
+
+def test_scores_of_several_versions_have_no_season_and_an_older_reference_has_none_of_them() -> None:
+    rows = rows_of(hours(-3 * WEEK, 3 * WEEK))
+    mixed = replace(rows, version=np.where(np.arange(len(rows.version)) % 2, "v1", "v2").astype(object))
+    known = learn_season(SEASONAL, mixed)
+    assert known is not None
+    assert (known.score_bins, known.version, known.reason) == (0, "", "")
+    told = list(describe(SEASONAL, SEASONAL, replace(reference(SEASONAL, 3), season=known)))
+    assert any(line.endswith("and not scores, which are of several versions") for line in told)
+    older = replace(reference(SEASONAL, 3), season=known)
+    assert '"score_bins"' not in older.to_json(), "its name has not changed"
+    judge = Judge(Shelf(older, SEASONAL))
+    judge.run(stream_of(SEASONAL, hours(0, 48)), stream_of(SEASONAL, hours(48, 24, rise=1.0), "v2"))
+    assert (alarms(judge), {w.status_reason for w in windows(judge)}) == ([], {""})
 
 
 def test_holidays_may_be_added_to_a_reference_that_stands() -> None:
