@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from driftloop.detectors import distances
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy, ks_2samp, wasserstein_distance
@@ -37,6 +37,7 @@ def test_psi_is_scipys_relative_entropy_both_ways(pair: tuple[list[int], list[in
     assert distances.psi(*pair) == pytest.approx(entropy(p, q) + entropy(q, p), abs=1e-9)
 
 
+@settings(deadline=None)  # scipy's tests are slow on a busy machine
 @given(two())
 def test_kolmogorov_smirnov_and_wasserstein_are_scipys_of_the_rows_in_the_bins(
     pair: tuple[list[int], list[int]],
@@ -47,7 +48,9 @@ def test_kolmogorov_smirnov_and_wasserstein_are_scipys_of_the_rows_in_the_bins(
     a, b = (np.array(side[:-1]) for side in pair)
     if a.sum() and b.sum():
         rows = np.repeat(bins, a), np.repeat(bins, b)
-        assert distances.kolmogorov_smirnov(*pair) == pytest.approx(ks_2samp(*rows).statistic, abs=1e-12)
+        assert distances.kolmogorov_smirnov(*pair) == pytest.approx(
+            ks_2samp(*rows, method="asymp").statistic, abs=1e-12
+        )
         assert distances.wasserstein(*pair, at=places) == pytest.approx(
             wasserstein_distance(places, places, a, b), abs=1e-12
         )
