@@ -22,6 +22,7 @@ def two(draw: st.DrawFn) -> tuple[list[int], list[int]]:
     return first, second
 
 
+@settings(deadline=None)
 @given(two())
 def test_jensen_shannon_is_scipys_squared(pair: tuple[list[int], list[int]]) -> None:
     a, b = pair
@@ -31,13 +32,14 @@ def test_jensen_shannon_is_scipys_squared(pair: tuple[list[int], list[int]]) -> 
         assert distances.jensen_shannon(a, b) == 0.0
 
 
+@settings(deadline=None)
 @given(two())
 def test_psi_is_scipys_relative_entropy_both_ways(pair: tuple[list[int], list[int]]) -> None:
     p, q = (np.array(side) + distances.HALF for side in pair)
     assert distances.psi(*pair) == pytest.approx(entropy(p, q) + entropy(q, p), abs=1e-9)
 
 
-@settings(deadline=None)  # scipy's tests are slow on a busy machine
+@settings(deadline=None)
 @given(two())
 def test_kolmogorov_smirnov_and_wasserstein_are_scipys_of_the_rows_in_the_bins(
     pair: tuple[list[int], list[int]],
@@ -69,6 +71,7 @@ def test_the_wasserstein_distance_of_a_shift_is_the_shift_in_sd_however_the_feat
         distances.wasserstein(a, b, at=[0.0, 1.0])
 
 
+@settings(deadline=None)
 @given(two())
 def test_what_holds_for_any_counts(pair: tuple[list[int], list[int]]) -> None:
     a, b = pair
