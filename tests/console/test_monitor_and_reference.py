@@ -217,11 +217,7 @@ def test_a_reference_from_a_file_is_published_as_the_same_rows_of_the_topic_woul
     again = read_catalogue(settings).baselines("loans")
     assert again is not None
     assert again[1].file == hashlib.sha256(file.read_bytes()).hexdigest()
-    calibrated, theirs = again[1].calibration, known[1].calibration
-    assert calibrated is not None and theirs is not None
-    assert (calibrated.version, theirs.version != "") == ("", True), "a file names no version of the model"
-    found = replace(again[1], calibration=replace(calibrated, version=theirs.version))
-    assert replace(found, file="", offsets=known[1].offsets) == known[1]
+    assert replace(again[1], file="", offsets=known[1].offsets) == known[1]
 
 
 @pytest.mark.kafka
