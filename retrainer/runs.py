@@ -121,7 +121,8 @@ def order_from_json(text: str) -> tuple[Plan, Settings]:
     started = plan["started"] | {"dataset": _dataset(plan["started"]["dataset"])}
     for name in ("state_folder", "artefacts_folder", "signing_key"):
         settings[name] = Path(settings[name]) if settings[name] else None
-    settings["trusted_keys"] = tuple(settings["trusted_keys"])
+    for name in ("trusted_keys", "detectors"):
+        settings[name] = tuple(settings[name])
     return (
         Plan(DecisionRecorded(**started), plan["specification"], _ranges(plan["ends"]), plan["folder"]),
         Settings(**settings),
