@@ -9,6 +9,7 @@ from driftloop.schemas.calibration import CalibrationBaseline
 from driftloop.schemas.losses import as_kept
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge import estimate_watch, estimates
+from driftloop.streams.judge.whole_days import step_seconds
 
 
 def learn_calibration(specification: MonitorSpecification, rows: ReferenceRows) -> CalibrationBaseline | None:
@@ -20,7 +21,7 @@ def learn_calibration(specification: MonitorSpecification, rows: ReferenceRows) 
         return known
     own = rows.version == known.version
     score = rows.score[own] if rows.score.ndim == 1 else as_kept(rows.score[own]).max(axis=1)
-    seconds = estimate_watch.ranked_seconds(specification)
+    seconds = step_seconds(specification)
     since = np.floor((rows.event_time[own] - specification.offset_seconds) / seconds)
     _, window = np.unique(since, return_inverse=True)
     counts = np.zeros((int(window.max()) + 1, len(known.hits)), np.int64)

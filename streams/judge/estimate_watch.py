@@ -24,18 +24,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from driftloop.detectors import binned_cbpe, window_csr
 from driftloop.detectors.binned_cbpe import Calibration
-from driftloop.detectors.shiryaev_roberts import plain
 from driftloop.schemas.calibration import CalibrationBaseline
 from driftloop.schemas.events import DriftDetected
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import estimates
+from driftloop.streams.judge import estimates, features
 from driftloop.streams.judge.editions import Edition
 from driftloop.streams.judge.estimate_trust import EstimateTrust
 from driftloop.streams.judge.intervals import Floats
 from driftloop.streams.judge.reference import Reference
-from driftloop.streams.judge.season import DAY_SECONDS
 from driftloop.streams.judge.state import Records, Store, key
 from driftloop.streams.judge.sums import FEATURES, Counts
+from driftloop.streams.judge.whole_days import ends_a_step, step_seconds
 from driftloop.streams.judge.windows import Window
 from numpy.typing import NDArray
 
@@ -77,7 +76,7 @@ class EstimateWatch:
         counts: Counts = np.sum([edition.layout.read(FEATURES, p.features, "score") for p in panes], axis=0)
         if self.carried is not None:
             counts = counts + self.carried
-        if counts.sum() < specification.minimum_rows or not _ends_a_day(specification, start):
+        if counts.sum() < specification.minimum_rows or not ends_a_step(specification, start):
             self.carried = counts
             return []
         self.carried = None
@@ -109,19 +108,14 @@ class EstimateWatch:
             (part, name, fall) for part, name, fall in zip(verdict.parts, RANKED, falls.sizes.tolist(), strict=True)
         ]
         return [
-            DriftDetected(
-                model=specification.model,
-                version=version,
-                spec=specification.spec,
-                as_of=start + specification.window_seconds,
-                window_start=start,
-                window_seconds=specification.window_seconds,
-                detector=DETECTOR,
-                feature=f"estimated_{name}",
-                statistic=plain(part),
-                threshold=verdict.threshold,
-                effect=fall,
-                unit="share",
+            features.detected(
+                specification,
+                version,
+                start,
+                (DETECTOR, verdict.threshold),
+                f"estimated_{name}",
+                part,
+                (fall, "share"),
                 paging=fall >= specification.effect_error,
             )
             for part, name, fall in sorted(strong, key=lambda one: (-one[0], one[1]))
@@ -163,14 +157,9 @@ def _begin(
 ) -> window_csr.State:
     """With the windows of the reference to be ranked among, where they are as long."""
     nothing = window_csr.start(settings)
-    if not known.falls or known.window_seconds != ranked_seconds(specification):
+    if not known.falls or known.window_seconds != step_seconds(specification):
         return nothing
     return nothing._replace(scores=np.array(known.falls, np.float64))
-
-
-def ranked_seconds(specification: MonitorSpecification) -> float:
-    """Length of what is ranked."""
-    return max(specification.window_seconds, DAY_SECONDS if specification.season else 0.0)
 
 
 class Falls(NamedTuple):
@@ -202,17 +191,9 @@ def with_windows(
     enough = [counts for counts in windows if counts.sum() >= specification.minimum_rows][-WINDOWS_MOST // 2 :]
     found = [falls_of(specification, estimates.calibration_of(known), counts) for counts in enough]
     if len(found) < 2:
-        return replace(known, window_seconds=ranked_seconds(specification), between=(0.0,) * len(RANKED))
+        return replace(known, window_seconds=step_seconds(specification), between=(0.0,) * len(RANKED))
     sizes, variances = (np.array(part) for part in zip(*found, strict=True))
     between = np.nan_to_num(np.maximum(0.0, sizes.var(axis=0) - variances.mean(axis=0)))
     ranked = np.round([one.ranked(between) for one in found], _DECIMALS)
     told = tuple(tuple(None if math.isnan(v) else v for v in row) for row in ranked.tolist())
-    return replace(known, window_seconds=ranked_seconds(specification), between=tuple(between.tolist()), falls=told)
-
-
-def _ends_a_day(specification: MonitorSpecification, start: float) -> bool:
-    """The window that starts there may be ranked: there is no season, or a day has ended with it."""
-    if specification.season is None:
-        return True
-    since = (start - specification.offset_seconds) / DAY_SECONDS
-    return math.floor(since + specification.window_seconds / DAY_SECONDS) > math.floor(since)
+    return replace(known, window_seconds=step_seconds(specification), between=tuple(between.tolist()), falls=told)

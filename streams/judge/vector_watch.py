@@ -27,13 +27,13 @@ from driftloop.streams.judge import features
 from driftloop.streams.judge.performance import NEVER
 from driftloop.streams.judge.reference import Reference
 from driftloop.streams.judge.sums import FEATURES, Counts, Layout, Total
+from driftloop.streams.judge.whole_days import ends_a_step, step_seconds
 
 NAME, MMD, COVARIANCE = "multivariate", "rff_mmd", "whitened_covariance"
 TESTS = (MMD, COVARIANCE)
 UNITS = {MMD: "mmd", COVARIANCE: "variance"}
 FLOORS = {MMD: 0.55, COVARIANCE: 2.0}
 """What a shift, or a change of the standard deviation, by one sd in every component is in each unit, while small."""
-DAY_SECONDS = 86_400.0
 
 
 class Seen(NamedTuple):
@@ -69,7 +69,7 @@ class VectorWatch:
         counts, vectors, rows = sums.features, sums.vectors, sums.predictions
         if self.carried is not None:
             counts, vectors, rows = counts + self.carried[0], vectors + self.carried[1], rows + self.carried[2]
-        if rows < specification.minimum_rows or not _is_end_of_step(specification, window_start):
+        if rows < specification.minimum_rows or not ends_a_step(specification, window_start):
             self.carried = counts.copy(), vectors.copy(), rows
             return []
         self.carried = None
@@ -124,10 +124,6 @@ def channels(layout: Layout) -> list[tuple[str, str]]:
     return [(test, f.name) for f in layout.vectors.features for test in TESTS]
 
 
-def step_seconds(specification: MonitorSpecification) -> float:
-    return max(specification.window_seconds, DAY_SECONDS) if specification.season else specification.window_seconds
-
-
 def settings_of(specification: MonitorSpecification, layout: Layout) -> window_csr.Settings:
     """Its run length is counted in steps: one false alarm in so many budgets as there are families."""
     steps = features.families(specification) * specification.budget_seconds / step_seconds(specification)
@@ -153,11 +149,6 @@ def see(layout: Layout, reference: Reference, counts: Counts, vectors: Counts) -
             whitened_covariance.score(by_moments, moments_now), whitened_covariance.distance(by_moments, moments_now)
         )
     return found
-
-
-def _is_end_of_step(specification: MonitorSpecification, window_start: float) -> bool:
-    end = window_start + specification.window_seconds - specification.offset_seconds
-    return end % step_seconds(specification) == 0
 
 
 def _alarms(
