@@ -52,32 +52,31 @@ def writes(schema: Schema) -> bool:
 
 def pane_body(pane: Pane) -> bytes:
     """The body of an event. Errors: TypeError, AttributeError, struct.error for a field of a wrong type."""
-    p = pane
     parts = [
-        _text(p.model),
-        _text(p.version),
-        _text(p.role),
-        _text(p.spec),
-        _TWO_DOUBLES(p.pane_start, p.pane_seconds),
-        _long(p.partition),
-        _text(p.kind),
-        _long(p.bucket),
-        _DOUBLE(p.emitted_at),
-        _long(p.revision),
-        _long(p.predictions_first_offset),
-        _long(p.predictions_last_offset),
-        _long(p.truths_first_offset),
-        _long(p.truths_last_offset),
+        _text(pane.model),
+        _text(pane.version),
+        _text(pane.role),
+        _text(pane.spec),
+        _TWO_DOUBLES(pane.pane_start, pane.pane_seconds),
+        _long(pane.partition),
+        _text(pane.kind),
+        _long(pane.bucket),
+        _DOUBLE(pane.emitted_at),
+        _long(pane.revision),
+        _long(pane.predictions_first_offset),
+        _long(pane.predictions_last_offset),
+        _long(pane.truths_first_offset),
+        _long(pane.truths_last_offset),
     ]
-    _block(parts, len(p.counts), [_text(name) + _long(number) for name, number in p.counts.items()])
-    _block(parts, len(p.sums), [_text(name) + _DOUBLE(number) for name, number in p.sums.items()])
+    _block(parts, len(pane.counts), [_text(name) + _long(number) for name, number in pane.counts.items()])
+    _block(parts, len(pane.sums), [_text(name) + _DOUBLE(number) for name, number in pane.sums.items()])
     histograms: list[bytes] = []
-    for one in p.histograms:
+    for one in pane.histograms:
         histograms.append(_text(one.name))
         _block(histograms, len(one.bins), map(_long, one.bins))
         _block(histograms, len(one.counts), map(_long, one.counts))
-    _block(parts, len(p.histograms), histograms)
-    parts += [_text(p.segment), _text(p.against)]
+    _block(parts, len(pane.histograms), histograms)
+    parts += [_text(pane.segment), _text(pane.against)]
     return b"".join(parts)
 
 

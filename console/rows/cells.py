@@ -57,9 +57,10 @@ def numbers(cells: Cells) -> Floats:
 
 def _is_number(value: Any) -> bool:
     try:
-        return value is None or math.isfinite(float(value)) or True
+        float(0.0 if value is None else value)
     except (ValueError, TypeError, OverflowError):
         return False
+    return True
 
 
 def texts(cells: Cells, seen: dict[str, str]) -> NDArray[Any]:
