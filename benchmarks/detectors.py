@@ -104,7 +104,7 @@ def main() -> int:
     if asked.streams:
         found = [e for e in found if e.source.name.startswith(tuple(asked.streams.split(",")))]
     if not error_streams.DATA.is_dir():
-        print(f"  no folder {error_streams.DATA}: ten streams are missing (DRIFTLOOP_DATA names it)")
+        print(f"  no folder {error_streams.DATA}: ten streams are missing (PUBLIC_STREAMS names it)")
     measure(found, contenders, asked.seed, results)
     if not (asked.streams or asked.only):
         drift_pass.measure(asked.seed, results)

@@ -14,10 +14,10 @@ ABSENT = "there are no public streams in "
 
 def public_folder(environment: Mapping[str, str]) -> Path:
     """The folder; Skipped or Failed without one."""
-    folder = Path(environment.get("DRIFTLOOP_DATA", BESIDE))
+    folder = Path(environment.get("PUBLIC_STREAMS", BESIDE))
     if not folder.is_dir():
-        said = f"{ABSENT}{folder} (DRIFTLOOP_DATA names the folder)"
-        (pytest.fail if environment.get("DRIFTLOOP_DATA_REQUIRED") else pytest.skip)(said)
+        said = f"{ABSENT}{folder} (PUBLIC_STREAMS names the folder)"
+        (pytest.fail if environment.get("PUBLIC_STREAMS_REQUIRED") else pytest.skip)(said)
     return folder
 
 
@@ -26,4 +26,4 @@ def left_out(skipped: Sequence[str]) -> Iterator[str]:
     for_want = [reason for reason in skipped if ABSENT in reason]
     if for_want:
         folder = for_want[0].split(ABSENT)[1].split(" (")[0]
-        yield f"tests left out: {len(for_want)}; {ABSENT}{folder} (DRIFTLOOP_DATA names the folder)"
+        yield f"tests left out: {len(for_want)}; {ABSENT}{folder} (PUBLIC_STREAMS names the folder)"

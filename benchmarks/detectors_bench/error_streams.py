@@ -26,7 +26,7 @@ LEARNT_ROWS = 1_500
 POOL_ROWS = 8_000
 GRADUAL_ROWS = 1_000
 STATIONARY = 50_000
-DATA = Path(os.environ.get("DRIFTLOOP_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
+DATA = Path(os.environ.get("PUBLIC_STREAMS", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 Rows = tuple[Values, Values]
 """Features [rows, features] and labels."""
 
