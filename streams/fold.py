@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 HEADER_PREFIX = b"header"
 """State keys that begin so belong to the transport (source offsets, topic ids); a fold never sees or writes one."""
 
+BEGIN_ANEW = (
+    "to begin anew from what the sources still hold: stop the workers, delete the state topic, `driftloop topics "
+    "apply`; if it is the judge's, `driftloop rewind observer --to earliest` (its source keeps three days only); "
+    "start again"
+)
+"""The way out of a state that cannot be gone on from; tests/integration/test_rewind.py goes it."""
+
 Headers = Sequence[tuple[str, bytes | None]]
 
 

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import Pane
+from driftloop.streams.fold import BEGIN_ANEW
 
 LAYOUT = 1
 """Raised when records change their meaning; the transport refuses a state of another layout."""
@@ -121,5 +122,5 @@ def check(records: Mapping[bytes, bytes]) -> None:
         if kind not in KINDS:
             raise ConfigError(
                 f"the judge's state has a record {name[:60]!r}, which no judge has written",
-                "does another service use this state topic? a judge with an empty one starts from the panes anew",
+                f"does another service use this state topic? {BEGIN_ANEW}",
             )

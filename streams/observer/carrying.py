@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.specification import MonitorSpecification
+from driftloop.streams.fold import BEGIN_ANEW
 from driftloop.streams.observer.model import salt_of
 from driftloop.streams.observer.rows import BASE, Rows
 from driftloop.streams.observer.state import STORES, key_of, shape_of
@@ -35,7 +36,7 @@ def carried_over(layout: int, state: State) -> dict[bytes, bytes] | None:
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ConfigError(
             f"the observer's state of layout {layout} cannot be carried over: {error!r}",
-            "was it written by another program? delete the state topic to begin anew",
+            f"was it written by another program? {BEGIN_ANEW}",
         ) from error
 
 

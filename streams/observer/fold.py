@@ -15,7 +15,7 @@ from typing import Any
 from driftloop.schemas.batch import PredictionColumns, TruthColumns
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import Progress
-from driftloop.streams.fold import Changes, FoldContext, Output, SourceRecords
+from driftloop.streams.fold import BEGIN_ANEW, Changes, FoldContext, Output, SourceRecords
 from driftloop.streams.observer.model import ModelFold, Where
 from driftloop.streams.observer.placement import Placement
 from driftloop.streams.observer.reading import Batch, predictions_batch, truths_batch
@@ -76,7 +76,7 @@ class ObserverFold:
         elif records:
             raise ConfigError(
                 f"the observer's state of partition {partition} has no clock",
-                "was it written by another program? delete the state topic to begin anew",
+                f"was it written by another program? {BEGIN_ANEW}",
             )
         self.models, self.pools = restore_models(records, self._replay)
         for model in self.models.values():
@@ -299,7 +299,7 @@ class ObserverFold:
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 f"the observer's state cannot be read: {error!r}",
-                "was it written by another version? that one can go on; or delete the state topic to begin anew",
+                f"was it written by another version? that one can go on; or, {BEGIN_ANEW}",
             ) from error
 
 

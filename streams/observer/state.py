@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.specification import MonitorSpecification
+from driftloop.streams.fold import BEGIN_ANEW
 from driftloop.streams.observer.edition import Edition
 from driftloop.streams.observer.model import ModelFold
 from driftloop.streams.observer.panes import PaneKey, Panes
@@ -121,7 +122,7 @@ def restore_models(records: Mapping[bytes, bytes], replay: Replay = NOTHING) -> 
     except (ValueError, KeyError, TypeError, IndexError, struct.error) as error:
         raise ConfigError(
             f"the observer's state cannot be read: {error!r}",
-            "was it written by another version? that one can go on; or delete the state topic to begin anew",
+            f"was it written by another version? that one can go on; or, {BEGIN_ANEW}",
         ) from error
     return folds, pools
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
-from driftloop.streams.fold import HEADER_PREFIX, FoldContext, Moved, PartitionFold, Rewritten, Service
+from driftloop.streams.fold import BEGIN_ANEW, HEADER_PREFIX, FoldContext, Moved, PartitionFold, Rewritten, Service
 from driftloop.streams.transport.exits import Exit, log
 from driftloop.streams.transport.header import HEADER_KEY, SourceLost, StateHeader, check_header, decode_header
 from driftloop.streams.transport.moving import Wanted, differences, look_around, skipped
@@ -137,7 +137,7 @@ def checked(topic: str, partition: int, absorbed: int, marks: Marks) -> int:
     if absorbed + 1 > marks.high:
         raise SourceLost(
             f"{topic}[{partition}]: the state has absorbed offset {absorbed}, but the topic ends at {marks.high}",
-            "it was truncated or created anew: delete the state topic as well, `driftloop topics apply`, start again",
+            f"it was truncated or created anew; {BEGIN_ANEW}",
         )
     if absorbed + 1 < marks.low:
         if absorbed >= 0:

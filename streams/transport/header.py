@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from driftloop.schemas.errors import ConfigError
-from driftloop.streams.fold import HEADER_PREFIX
+from driftloop.streams.fold import BEGIN_ANEW, HEADER_PREFIX
 
 
 class SourceLost(ConfigError):
@@ -23,8 +23,7 @@ HEADER_VERSION = 1
 ANEW = "run the worker that fits, or set another DRIFTLOOP_PREFIX and start anew"
 WAYS_OUT = {
     "application": ANEW,
-    "layout": "run the version of driftloop that wrote it; or begin anew from what the sources still hold: stop the "
-    "workers, delete the state topic, `driftloop topics apply`, start again",
+    "layout": f"run the version of driftloop that wrote it; or, {BEGIN_ANEW}",
     "partitions": ANEW,
 }
 
@@ -79,5 +78,5 @@ def check_header(found: StateHeader, expected: StateHeader, place: str) -> None:
             raise SourceLost(
                 f"{place}: topic {topic} was deleted and created anew (id {was}, now {now}): "
                 "the offsets in the state mean records that are gone",
-                "delete the state topic as well, then `driftloop topics apply` and start again",
+                BEGIN_ANEW,
             )

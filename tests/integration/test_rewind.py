@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from confluent_kafka import OFFSET_END, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from driftloop.console.broker.jars import cache_folder, ensure_jars
 from driftloop.console.broker.java import find_java
 from driftloop.schemas.events import Pane, WindowMeasured
 from driftloop.schemas.settings import Settings
+from driftloop.streams.fold import BEGIN_ANEW
 from driftloop.streams.observer.replay import REVISIONS_A_REWIND
 from driftloop.streams.transport.exits import Exit
+from driftloop.streams.transport.header import HEADER_KEY
 
 from .loop import Loop, Step, final_windows, prepare, publish, running, steps_of
 from .test_status import caught_up, services
@@ -211,3 +217,48 @@ def test_the_tools_reset_is_obeyed(loop: Loop) -> None:
     assert {pane.partition for pane in again} == set(range(settings.partitions))
     assert min(pane.pane_start for pane in again) > WORLD.live_from  # earlier ones stay as they were told
     assert follows(loop)
+
+
+def of_another_version(loop: Loop, state: str) -> None:
+    """The state as a version of driftloop with another layout would have left it."""
+    settings, last = loop.settings, {}
+    for message, value in loop.read_raw(state):
+        if message.key() == HEADER_KEY and value:
+            last[message.partition()] = json.loads(value) | {"layout": 99}
+    assert len(last) == settings.partitions
+    producer = Producer(settings.confluent())
+    for partition, header in last.items():
+        producer.produce(settings.topic(state), json.dumps(header).encode(), HEADER_KEY, partition)
+    assert producer.flush(20) == 0
+
+
+def let_panes_expire(settings: Settings) -> None:
+    """As the broker does after three days."""
+    admin, topic = AdminClient(settings.confluent()), settings.topic("panes")
+    ends = [TopicPartition(topic, p, OFFSET_END) for p in range(settings.partitions)]
+    for future in admin.delete_records(ends).values():
+        future.result(20)
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("service", ["observer", "judge"])
+def test_what_a_worker_says_of_a_foreign_state_leads_to_the_same_numbers(loop: Loop, service: str) -> None:
+    assert set(loop.stop().values()) == {0}
+    of_another_version(loop, f"{service}-state")
+    let_panes_expire(loop.settings)
+    loop.start(service)
+    assert loop.processes.pop(service).wait(60) == Exit.CONFIG
+    assert BEGIN_ANEW in (loop.logs / f"{service}.log").read_text()
+    before = Counter(w.window_start for w in loop.read("windows"))
+
+    admin, topic = AdminClient(loop.settings.confluent()), loop.settings.topic(f"{service}-state")
+    admin.delete_topics([topic])[topic].result(20)
+    commands = [("topics", "apply"), *([("rewind", "observer", "--to", "earliest", "--yes")] * (service == "judge"))]
+    for command in commands:
+        assert f"`driftloop {' '.join(command).removesuffix(' --yes')}`" in BEGIN_ANEW
+        code, said = driftloop(loop, *command)
+        assert code == 0, said
+    expect_as_if_nothing_had_been(loop)
+    if service == "judge":
+        told = Counter(w.window_start for w in loop.read("windows"))
+        assert all(told[start] > count for start, count in before.items()), "all that it had told is told again"
