@@ -75,6 +75,7 @@ equal-to-river: setup  ## our ADWIN, DDM, … against river's own on hundreds of
 
 bench-quality: setup  ## how seldom the rules of data quality are wrong, and what they find (JSON=file)
 	$(BIN)/python benchmarks/quality.py $(if $(JSON),--json $(JSON))
+	$(BIN)/python benchmarks/ranges.py $(if $(JSON),--json $(JSON:.json=.ranges.json))
 
 simulate: setup  ## seeded worlds through core and protocol, against an oracle (SEEDS=5000 SEED=1; JSON=file goes on where it was)
 	$(BIN)/python -m tests.simulation.simulate --seeds $(SEEDS) --seed $(SEED) $(if $(JSON),--json $(JSON))

@@ -97,7 +97,7 @@ def _beside(written: MonitorSpecification, live: MonitorSpecification | None, fi
 def keep_bins(written: MonitorSpecification, live: MonitorSpecification) -> MonitorSpecification:
     """Bins that `reference build` has found stay, where the file names none for a feature of the same kind."""
     own = {f.name: f for f in written.features}
-    edges, categories, bases = {}, {}, {}
+    edges, categories, bases, ranges = {}, {}, {}, {}
     for feature in live.features:
         mine = own.get(feature.name)
         if mine is None or (mine.kind, mine.width) != (feature.kind, feature.width):
@@ -105,10 +105,11 @@ def keep_bins(written: MonitorSpecification, live: MonitorSpecification) -> Moni
         if feature.basis is not None:
             bases[feature.name] = feature.basis
         if feature.edges is not None and mine.edges is None:
-            edges[feature.name] = feature.edges
+            edges[feature.name], ranges[feature.name] = feature.edges, feature.range
         if feature.categories is not None and mine.categories is None:
             categories[feature.name] = feature.categories
-    return written.with_bins(edges, categories, keep_segments(written, live), keep_scales(written, live), bases=bases)
+    segments, scales = keep_segments(written, live), keep_scales(written, live)
+    return written.with_bins(edges, categories, segments, scales, bases, ranges)
 
 
 def keep_scales(written: MonitorSpecification, live: MonitorSpecification) -> Scales | None:

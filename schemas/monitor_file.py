@@ -41,8 +41,9 @@ from typing import Any, Literal, cast
 
 from driftloop.schemas.detectors_file import read_detectors
 from driftloop.schemas.monitor_task import check_retraining, read_quantiles, read_scales, read_task, read_value_most
-from driftloop.schemas.quality import LEARNED, QualityRules, with_range
+from driftloop.schemas.quality import LEARNED, QualityRules
 from driftloop.schemas.quality_file import read_quality
+from driftloop.schemas.ranges import with_ends
 from driftloop.schemas.season_file import read_season
 from driftloop.schemas.segments_file import compile_segments
 from driftloop.schemas.specification import Feature, MonitorSpecification, RetrainPolicy
@@ -98,7 +99,8 @@ def compile_monitor(text: str, place: str) -> MonitorSpecification:
 def _with_ranges(features: tuple[Feature, ...], quality: QualityRules | None) -> tuple[Feature, ...]:
     """Edges that the file has told, with the limits of ranges among them; others are learned, and get them then."""
     rules = quality or LEARNED
-    return tuple(f if f.edges is None else replace(f, edges=with_range(f.edges, rules.of(f.name))) for f in features)
+    told = {f.name: with_ends(f.edges, rules.of(f.name).range) for f in features if f.edges is not None}
+    return tuple(replace(f, edges=told[f.name]) if f.name in told else f for f in features)
 
 
 def _features(table: Table) -> tuple[Feature, ...]:

@@ -5,10 +5,11 @@ A rule is broken by a window, never by a record: shares of its rows, their numbe
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from driftloop.schemas.ranges import Range
 
 RULES = ("missing", "out_of_range", "unseen", "type", "schema", "volume", "freshness", "duplicates")
 SHARES = ("missing", "out_of_range", "unseen")
@@ -25,6 +26,11 @@ class FeatureRules:
     unseen: float | None = None
     low: float | None = None
     high: float | None = None
+
+    @property
+    def range(self) -> Range | None:
+        """None: learned, if the reference has one."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +69,3 @@ class QualityRules:
 
 LEARNED = QualityRules()
 """Of a monitor that says nothing."""
-
-
-def with_range(edges: Iterable[float], rules: FeatureRules) -> tuple[float, ...]:
-    """Bin edges with those of a declared range among them, so that what lies outside has bins of its own.
-
-    >>> with_range((1.0, 2.0), FeatureRules("a", low=0.0, high=2.0))
-    (0.0, 1.0, 2.0, 2.0000000000000004)
-    """
-    limits = [] if rules.low is None else [rules.low]
-    if rules.high is not None:
-        limits.append(math.nextafter(rules.high, math.inf))
-    return tuple(sorted({*edges, *limits}))

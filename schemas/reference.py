@@ -21,7 +21,9 @@ from driftloop.schemas.calibration import CalibrationBaseline
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import OffsetRange
+from driftloop.schemas.quality import LEARNED
 from driftloop.schemas.quantiles import numeric_edges
+from driftloop.schemas.ranges import learn_range
 from driftloop.schemas.reference_outcome import learned_scales, outcome
 from driftloop.schemas.reference_vectors import count_vectors, learn_bases
 from driftloop.schemas.season import SeasonBaseline, as_told
@@ -123,11 +125,14 @@ def build_reference(
     """
     if len(event_time) == 0:
         raise ConfigError(f"a reference of {spec.model} needs rows, and there are none", "name a range that has some")
-    edges = {f.name: numeric_edges(columns[f.name]) for f in spec.numeric if f.edges is None}
+    rules, new = spec.quality or LEARNED, [f.name for f in spec.numeric if f.edges is None]
+    edges = {name: numeric_edges(columns[name]) for name in new}
+    in_time = np.argsort(event_time, kind="stable")
+    ranges = {name: learn_range(columns[name][in_time]) for name in new if rules.of(name).range is None}
     categories = {f.name: top_categories(columns[f.name]) for f in spec.categorical if f.categories is None}
     norms, bases = learn_bases(spec, columns, numeric_edges)
     scales = learned_scales(spec, labels, score)
-    spec = spec.with_bins(edges | norms, categories, learned(spec.segments, columns), scales, bases=bases)
+    spec = spec.with_bins(edges | norms, categories, learned(spec.segments, columns), scales, bases, ranges)
     vector_counts, vector_sums = count_vectors(spec, columns)
     found = outcome(spec, labels, score, predicted)
     day = event_time[found.labelled] // _DAY_SECONDS

@@ -21,7 +21,8 @@ from driftloop.schemas.coder import Coder
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.named_detector import NamedDetector
 from driftloop.schemas.outcome import Scales, Task, label_code, score_fields
-from driftloop.schemas.quality import LEARNED, QualityRules, with_range
+from driftloop.schemas.quality import LEARNED, QualityRules
+from driftloop.schemas.ranges import Range, with_ends
 from driftloop.schemas.season import Season, as_told
 from driftloop.schemas.segments import Combination, Segmentation
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ _SILENT_WHEN_DEFAULT = (
     "quality",
     "season",
     "detectors",
+    "range",
 )
 """Fields that came after the first release. They stand in the JSON only where they say something, so that a
 specification that does not use them keeps its name."""
@@ -52,6 +54,7 @@ class Feature:
 
     ``edges`` (numeric) and ``categories`` are None until a reference has been built or the file has told them.
     An embedding has ``width`` numbers; its ``edges`` are those of its norm, ``basis`` what it is projected on.
+    ``range``: what the reference has shown to be usual of a number (ranges.py), its ends are among the edges.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Feature:
     categories: tuple[str, ...] | None = None
     width: int = 0
     basis: Basis | None = None
+    range: Range | None = None
 
     @property
     def bins(self) -> int:
@@ -191,15 +195,17 @@ class MonitorSpecification:
         segments: Mapping[str, Sequence[Combination]] | None = None,
         scales: Scales | None = None,
         bases: Mapping[str, Basis] | None = None,
+        ranges: Mapping[str, Range | None] | None = None,
     ) -> MonitorSpecification:
-        """The same with bin edges, categories and bases by feature name, and combinations by segmentation; what is
-        not named keeps what it has."""
+        """The same with bin edges, categories, bases and ranges by feature name, and combinations by segmentation;
+        what is not named keeps what it has."""
         found = []
         for f in self.features:
             if f.kind != "categorical" and f.name in edges:
                 basis = (bases or {}).get(f.name, f.basis)
-                limits = with_range(map(float, edges[f.name]), (self.quality or LEARNED).of(f.name))
-                found.append(replace(f, edges=limits, basis=basis))
+                learned = (ranges or {}).get(f.name, f.range)
+                limits = with_ends(map(float, edges[f.name]), learned, (self.quality or LEARNED).of(f.name).range)
+                found.append(replace(f, edges=limits, basis=basis, range=learned))
             elif f.kind == "categorical" and f.name in categories:
                 found.append(replace(f, categories=tuple(categories[f.name])))
             else:
@@ -262,6 +268,7 @@ def _feature(found: dict[str, Any]) -> Feature:
             "edges": None if edges is None else tuple(float(e) for e in edges),
             "categories": None if categories is None else tuple(categories),
             "basis": Basis.from_json(found["basis"]) if found.get("basis") else None,
+            "range": (float(found["range"][0]), float(found["range"][1])) if found.get("range") else None,
         }
     )
 

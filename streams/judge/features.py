@@ -71,13 +71,14 @@ def with_evidence(
 def _measured(feature: Feature, counts: Counts, reference: Sequence[int]) -> FeatureDrift:
     n = int(counts.sum())
     numeric = feature.kind != "categorical"  # of an embedding it is the norm that is counted
+    seen = (counts + np.asarray(reference)) > 0  # where nobody has been, psi's half a count of few rows would tell
     return FeatureDrift(
         feature=feature.name,
         kind=feature.kind,
         count=n,
         missing=int(counts[-1]) / n,
         unseen=0.0 if numeric else int(counts[-2]) / n,
-        psi=distances.psi(counts, reference),
+        psi=distances.psi(counts[seen], np.asarray(reference)[seen]),
         js=distances.jensen_shannon(counts, reference),
         effect=distances.mean_shift(counts, reference) if numeric else distances.cohens_w(counts, reference),
         unit="sd" if numeric else "w",

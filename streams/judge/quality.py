@@ -4,8 +4,8 @@
     type               share of decisions and labels that are no class, of vectors that are none: the same with u = 0
     duplicates         share of records that repeat an id: the same, u the most of the windows before
     schema             a feature that is missing in every row, and was there in the reference
-    out_of_range       share beyond a range that the monitor declares, limit .005. Not learned: quantile bins cannot
-                       tell a sentinel from a season (all of July is warmer than the winter of the reference)
+    out_of_range       share beyond the range that the reference has shown (schemas/ranges.py): u + max(.002, u);
+                       beyond one that the monitor declares: .005
     volume             predictions: two fifths of what is usual then, or two and a half times (quality_history.py);
                        none at all is an outage (UNKNOWN), and breaks a limit of the monitor's own alone
     freshness          time without a prediction at the window's end: twice the longest before, and two panes
@@ -24,7 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 from driftloop.schemas.events import QualityBroken
-from driftloop.schemas.quality import LEARNED, FeatureRules, QualityRules
+from driftloop.schemas.quality import LEARNED, QualityRules
+from driftloop.schemas.ranges import Range
 from driftloop.schemas.specification import Feature, MonitorSpecification
 from driftloop.streams.judge.intervals import Counts, shares
 from driftloop.streams.judge.quality_history import Usual
@@ -34,7 +35,8 @@ SURE = 4.0
 FLOOR, RELATIVE = 0.02, 1.0
 """Two points more than usual, or twice as much: below that it is drift, if anything, and detectors see it. Half as
 much again was too little: shares differ from day to day (3 false incidents a month in benchmarks/quality.py)."""
-DECLARED_RANGE = 0.005
+DECLARED_RANGE, LEARNED_RANGE = 0.005, 0.002
+"""The learned one lies far out, where nothing is but what is wrong; a declared one may be as tight as it likes."""
 ROWS_LEAST = 30
 BROKEN_MOST = 32
 """Told of one window, the clearest of each rule first."""
@@ -66,14 +68,14 @@ def check(
     return tuple(b for b in found if b.rule not in rules.off)[:BROKEN_MOST]
 
 
-def learned_limit(hits: int, rows: int) -> float:
+def learned_limit(hits: int, rows: int, floor: float = FLOOR) -> float:
     """What a share may reach that was ``hits`` of ``rows``.
 
     >>> round(learned_limit(0, 100_000), 4), round(learned_limit(30_000, 100_000), 3), round(learned_limit(9, 10), 3)
     (0.0202, 0.612, 0.997)
     """
     upper = float(shares(np.array([hits]), np.array([rows]), SURE).high[0])
-    return min(upper + max(FLOOR, RELATIVE * upper), (1 + upper) / 2)
+    return min(upper + max(floor, RELATIVE * upper), (1 + upper) / 2)
 
 
 def broken_share(
@@ -100,8 +102,7 @@ def _of_rows(
         if feature.kind == "categorical":
             yield from _share(rules, "unseen", feature, counts, before, -2)
         elif feature.kind == "numeric":
-            limit = rules.limit("out_of_range", feature.name)
-            yield from _outside(rules.of(feature.name), limit, feature, counts, before)
+            yield from _outside(rules, feature, counts, before)
 
 
 def _missing(
@@ -126,18 +127,32 @@ def _share(
     yield from broken_share(rule, feature.name, int(counts[at]), int(counts.sum()), limit, usual)
 
 
+def range_of(rules: QualityRules, feature: Feature) -> Range | None:
+    """What is allowed of a number: declared, or else learned; None: anything."""
+    return rules.of(feature.name).range or feature.range
+
+
 def _outside(
-    own: FeatureRules, limit: float | None, feature: Feature, counts: Counts, before: Sequence[int] | None
+    rules: QualityRules, feature: Feature, counts: Counts, before: Sequence[int] | None
 ) -> Iterator[QualityBroken]:
-    """Beyond a declared range, of the rows that have a value."""
-    edges, there = feature.edges or (), counts[:-1]
-    if own.low is None or own.high is None:
+    """Beyond its range, of the rows that have a value."""
+    span, limit = range_of(rules, feature), rules.limit("out_of_range", feature.name)
+    if span is None:
         return
-    inside = [low >= own.low and low <= own.high for low in edges]  # bin k > 0 begins at edge k - 1
-    hits = int(there.sum() - there[1:][inside].sum())
-    usual = 0.0 if before is None else 1 - sum(np.asarray(before)[1:-1][inside]) / max(1, sum(before[:-1]))
-    limit = DECLARED_RANGE if limit is None else limit
-    yield from broken_share("out_of_range", feature.name, hits, int(there.sum()), limit, float(usual))
+    hits, rows = _beyond(feature, counts, span)
+    usual, known = (0, 0) if before is None else _beyond(feature, before, span)
+    if limit is None and rules.of(feature.name).range is not None:
+        limit = DECLARED_RANGE
+    elif limit is None and before is not None:
+        limit = learned_limit(usual, known, LEARNED_RANGE)
+    yield from broken_share("out_of_range", feature.name, hits, rows, limit, usual / max(1, known))
+
+
+def _beyond(feature: Feature, counts: Sequence[int] | Counts, span: Range) -> tuple[int, int]:
+    """(values outside, values): bin k > 0 begins at edge k - 1, and the ends are among the edges."""
+    there = np.asarray(counts)[:-1]
+    inside = [span[0] <= edge <= span[1] for edge in feature.edges or ()]
+    return int(there.sum() - there[1:][inside].sum()), int(there.sum())
 
 
 def _of_records(rules: QualityRules, usual: Usual, facts: Facts) -> Iterator[QualityBroken]:

@@ -17,6 +17,7 @@ from typing import Any
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.events import DriftDetected, IncidentChanged, OffsetRange, QualityBroken
 from driftloop.schemas.headers import rfc3339
+from driftloop.schemas.quality import LEARNED
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge import features, incidents, quality
 from driftloop.streams.judge.incidents import Incident
@@ -106,7 +107,9 @@ class QualityWatch:
         fresh = [a for a, b in zip(alarms, found, strict=True) if (b.rule, b.feature) not in self.broken]
         told: list[Told] = [*fresh]
         if change:
-            told.append(_changed(specification, self.incident, change, window, sentence(found, window.start)))
+            told.append(
+                _changed(specification, self.incident, change, window, _sentence(specification, found, window))
+            )
         return told
 
     def _quiet(self, specification: MonitorSpecification, window: Judged) -> list[Told]:
@@ -148,15 +151,19 @@ class QualityWatch:
         )
 
 
-def sentence(found: tuple[QualityBroken, ...], since: float) -> str:
+def _sentence(specification: MonitorSpecification, found: tuple[QualityBroken, ...], window: Judged) -> str:
     """What a person reads first."""
-    parts = [_words(b) for b in found[:NAMED_MOST]]
+    parts = [_words(specification, b) for b in found[:NAMED_MOST]]
     more = f", and {len(found) - NAMED_MOST} more" if len(found) > NAMED_MOST else ""
-    return f"data quality of the window since {rfc3339(since)}: {'; '.join(parts)}{more}"
+    return f"data quality of the window since {rfc3339(window.start)}: {'; '.join(parts)}{more}"
 
 
-def _words(b: QualityBroken) -> str:
+def _words(specification: MonitorSpecification, b: QualityBroken) -> str:
     about = f" of {b.feature}" if b.feature else ""
+    if b.rule == "out_of_range":
+        feature = next(f for f in specification.features if f.name == b.feature)
+        low, high = quality.range_of(specification.quality or LEARNED, feature) or (-math.inf, math.inf)
+        about += f" ({low:g} to {high:g})"
     if b.rule == "schema":
         return f"{b.feature} is missing in every row"
     if b.unit == "share":

@@ -17,6 +17,7 @@ from driftloop.streams.judge.quality_watch import Judged, QualityWatch
 from driftloop.streams.judge.sums import Layout, total
 
 from benchmarks.quality import play
+from benchmarks.ranges import QUIET, Stream
 
 from .scenes import DAY, HOUR, REFERENCE_ROWS, SPEC, START, Judge, Shelf, baselines_of, judged, make_rows, panes_of
 from .scenes import streams_of as streams
@@ -63,10 +64,7 @@ RANGE = QualityRules(features=(FeatureRules("amount", low=1.0, high=13.5),))
         ({"amount": [57] * 16 + [88]}, [("missing", "amount")]),
         ({"amount": [0] * 16 + [1_000]}, [("schema", "amount")]),
         ({"amount": [0] * 16 + [20]}, []),  # twenty rows say nothing
-        (
-            {"amount": [0] * 15 + [1_000, 0]},
-            [],
-        ),  # all in the last bin: a sentinel, or summer
+        ({"amount": [0] * 15 + [1_000, 0]}, []),  # all in the last bin, and no range was learned
         ({"grade": [560, 360, 70, 10]}, [("unseen", "grade")]),
         ({"grade": [600, 378, 12, 10]}, []),
         ({"grade": [600, 360, 0, 40]}, []),  # 1 % was usual
@@ -126,6 +124,37 @@ def test_a_declared_range_counts_exactly_what_lies_outside() -> None:
     assert found == (), "1 % of 1,000 rows: not for sure above .5 %"
     found = check(spec, reference, USUAL, facts(amount=counts * 10))
     assert [(b.rule, b.feature, b.value) for b in found] == [("out_of_range", "amount", pytest.approx(0.01))]
+
+
+LEARNED_RANGE = replace(WATCHED.features[0], edges=(-20.0, *SIXTEEN, math.nextafter(40.0, 99.0)), range=(-20.0, 40.0))
+
+
+def beyond(low: int, high: int, rows: int = 2_000, before: int = 0, rules: QualityRules | None = None) -> list[str]:
+    """What ``low`` and ``high`` values of ``rows`` on either side break, of a reference with ``before`` in 10,000."""
+    spec = replace(WATCHED, features=(LEARNED_RANGE,), quality=rules)
+    reference = {"amount": (before, *([(10_000 - before) // 16] * 16), 0, 100)}
+    counts = np.array([low, *([(rows - low - high) // 16] * 16), high, 50])
+    return [f"{b.rule} {b.value:.3f} of {b.limit:.4f}" for b in check(spec, reference, USUAL, facts(amount=counts))]
+
+
+def test_the_learned_range_takes_a_share_beyond_it_and_no_new_maximum() -> None:
+    """A reference of 10,000 values, none beyond: up to 16 / 10,016 may be chance, and .002 is the floor."""
+    assert beyond(0, 0) == beyond(1, 1) == beyond(0, 8) == []
+    assert beyond(20, 20) == ["out_of_range 0.020 of 0.0036"]
+    assert beyond(0, 0, before=100) == beyond(20, 0, before=100) == [], "1 % was usual"
+    assert beyond(100, 0, before=100) == ["out_of_range 0.050 of 0.0297"]
+    assert beyond(20, 20, rules=QualityRules(out_of_range=0.05)) == [], "a limit of one's own"
+    assert beyond(20, 20, rules=QualityRules(off=("out_of_range",))) == []
+    declared = QualityRules(features=(FeatureRules("amount", low=-20.0, high=40.0),))
+    assert beyond(20, 20, before=100, rules=declared) == ["out_of_range 0.020 of 0.0050"], "whatever was usual"
+
+
+@pytest.mark.parametrize("name", ["t3", "amounts, days that differ", "degrees C"])
+def test_heavy_tails_and_seasons_are_no_errors_and_wrong_units_are(name: str) -> None:
+    """The short form of benchmarks/ranges.py: 60 days in winter are the reference, then half a year."""
+    stream = Stream(QUIET[name], 77, 6_000, 180)
+    assert [day for day in range(60, 240, 4) if stream.breaks(day)] == []
+    assert all(stream.breaks(day, fault) for day in (60, 150) for fault in ("x 1000", "x 100", "-999 in 2 %"))
 
 
 def test_without_a_reference_only_limits_of_the_monitors_own_hold() -> None:

@@ -20,6 +20,8 @@ edge_lists = st.one_of(
     st.just([-1.7e308, 1.7e308]),
     st.just([0.0, 5e-324]),
     st.just([1.0, math.nextafter(1.0, 2.0), 1e6]),
+    st.lists(ordinary, unique=True, min_size=2, max_size=15).map(lambda edges: [-1e5, *edges, 1e6]),
+    st.just([-1.7e308, -1e308, 1e308, 1.7e308]),
 ).map(lambda edges: sorted({e + 0.0 for e in edges}))
 
 
@@ -90,3 +92,13 @@ def test_a_specification_codes_its_numeric_columns_alone() -> None:
 
 def test_no_numeric_feature_is_no_column() -> None:
     assert Coder([]).codes(np.empty((5, 0))).shape == (5, 0)
+
+
+def test_the_ends_of_a_range_far_out_do_not_slow_a_feature_down() -> None:
+    """Cells over all of it would be so wide that the quantiles share one: 25 ns a value in place of 7."""
+    values = np.random.default_rng(5).lognormal(0.0, 2.0, 10_000)
+    edges = [0.0, *np.quantile(values, np.arange(1, 16) / 16).tolist(), 1e4]
+    coder = Coder([edges])
+    assert coder._searched == []
+    beside = np.concatenate([values, [-1.0, 0.0, -5e-324, 1e4, math.nextafter(1e4, 0.0), 1e300]])[:, None]
+    assert coder.codes(beside).tolist() == searched([edges], beside).tolist()
