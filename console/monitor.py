@@ -123,11 +123,14 @@ def keep_scales(written: MonitorSpecification, live: MonitorSpecification) -> Sc
 
 def keep_segments(written: MonitorSpecification, live: MonitorSpecification) -> dict[str, tuple[Combination, ...]]:
     """Combinations that `reference build` has found stay, where the file names none for the same features."""
+    mine, theirs = ({f.name: f.kind for f in spec.features} for spec in (written, live))
     known = {(s.name, s.features): s.values for s in live.segments if s.values is not None}
     return {
         s.name: known[s.name, s.features]
         for s in written.segments
-        if s.values is None and (s.name, s.features) in known
+        if s.values is None
+        and (s.name, s.features) in known
+        and all(mine[name] == theirs.get(name) for name in s.features)
     }
 
 

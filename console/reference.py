@@ -25,6 +25,7 @@ from driftloop.schemas.events import ReferenceBuilt
 from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.reference import Baselines, build_reference
 from driftloop.schemas.season import SeasonBaseline
+from driftloop.schemas.segments import Segmentation
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge.season import BUILD
@@ -150,11 +151,18 @@ def describe(before: MonitorSpecification, after: MonitorSpecification, baseline
         yield "no truth is known for them: performance has no baseline until the reference is built again"
     for s in after.segments:
         if s not in before.segments:
-            yield f"{after.model}: segments of {s.name}: {s.other} combinations, the rest is one more"
+            yield f"{after.model}: {describe_segments(s, after)}"
     empty = [f.name for f in after.numeric if not np.any(baselines.features[f.name][: f.bins - 1])]
     empty += [f.name for f in after.embeddings if f.basis is None]
     if empty:
         yield f"never there: {', '.join(empty)}; is the name the one the app sends?"
+
+
+def describe_segments(found: Segmentation, specification: MonitorSpecification) -> str:
+    """What a segmentation tells apart."""
+    if found.features[0] in {f.name for f in specification.numeric}:
+        return f"segments of {found.name}: {', '.join(value[0] or 'missing' for value in found.values or ())}"
+    return f"segments of {found.name}: {found.other} combinations, the rest is one more"
 
 
 def describe_season(model: str, season: SeasonBaseline) -> str:

@@ -9,8 +9,9 @@ grade = { kind = "categorical", categories = ["A", "B", "C"] }
 region = "categorical"
 text = { kind = "embedding", width = 384 }
 
-[segments]                           # what is also told apart; the most frequent 64 combinations of each
+[segments]                           # also told apart: the most frequent 64 combinations, quarters of a number
 region = ["region"]
+amount = ["amount"]
 region_grade = ["region", "grade"]
 
 [time]

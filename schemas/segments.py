@@ -1,8 +1,9 @@
-"""Declared segments: combinations of categorical features whose panes are told apart, beside those of all rows.
+"""Declared segments: combinations of categories, or intervals of a number, whose panes are told beside the whole's.
 
 At most 64 combinations of a segmentation are known; they come from the reference (the most frequent ones) or from
-the monitor file. Every other combination is the segment "other", so a prediction is in exactly one segment of each
-segmentation, and the segments of one add up to the whole.
+the monitor file; intervals are cut at the reference's quartiles or as the file says. Every other combination is the
+segment "other", so a prediction is in exactly one segment of each segmentation, and the segments of one add up to the
+whole.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from driftloop.schemas.intervals import intervals, quartiles
 from numpy.typing import NDArray
 
 SEGMENTATIONS_MOST = 8
@@ -32,8 +34,9 @@ Combination = tuple[str | None, ...]
 
 @dataclass(frozen=True)
 class Segmentation:
-    """``features``: names of categorical features. ``values``: the combinations that are known, code by code, None
-    for a missing value; None until a reference has been built or the file has told them."""
+    """``features``: names of categorical ones, or of a single number (intervals.py). ``values``: the combinations
+    that are known, code by code, None for a missing value; None until a reference has been built or the file has told
+    them."""
 
     name: str
     features: tuple[str, ...]
@@ -91,4 +94,9 @@ def most_frequent(columns: Sequence[NDArray[Any]]) -> tuple[Combination, ...]:
 
 def learned(segmentations: Sequence[Segmentation], columns: Mapping[str, Any]) -> dict[str, tuple[Combination, ...]]:
     """Combinations by segmentation, for those that know none yet."""
-    return {s.name: most_frequent([columns[f] for f in s.features]) for s in segmentations if s.values is None}
+    return {s.name: _learned([columns[f] for f in s.features]) for s in segmentations if s.values is None}
+
+
+def _learned(columns: Sequence[NDArray[Any]]) -> tuple[Combination, ...]:
+    """Numbers are floats, categories objects."""
+    return intervals(quartiles(columns[0])) if columns[0].dtype.kind == "f" else most_frequent(columns)

@@ -7,8 +7,8 @@
 
 Exact: mix and within of all segments of a segmentation add up to L1 - L0, nothing is left over. Both ends enter in
 the same way, so it does not matter which of them is called "before". A segment that was never there counts as if it
-had had the mean loss. By segment only: label panes hold no loss by bin of a feature (that would multiply them), so a
-feature is named by what it moved, and its cost where a segmentation is declared on it.
+had had the mean loss. By feature: where a segmentation is declared on it, of categories or of intervals of a number;
+otherwise label panes hold no loss by bin of a feature, for that would multiply them.
 """
 
 from __future__ import annotations

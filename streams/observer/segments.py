@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from driftloop.schemas.batch import PredictionColumns
+from driftloop.schemas.intervals import cuts_of, interval_codes
 from driftloop.schemas.segments import Segmentation
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.tails import Tails
@@ -39,7 +40,17 @@ class Segments:
         self.names = [name for s in self.known for name in s.segments]
         self.firsts = np.cumsum([0, *(len(s.segments) for s in self.known)])[:-1]
         position = {f.name: i for i, f in enumerate(spec.categorical)}
-        self._positions = [[position[name] for name in s.features] for s in self.known]
+        column = {f.name: j for j, f in enumerate(spec.numeric)}
+        self._numbers = [
+            (k, column[s.features[0]], cuts_of(s.values or ()))
+            for k, s in enumerate(self.known)
+            if s.features[0] in column
+        ]
+        """(segmentation, column, cuts) of those by a number; the others follow from a row's tail."""
+        numbers = {k for k, _, _ in self._numbers}
+        self._positions = [
+            None if k in numbers else [position[name] for name in s.features] for k, s in enumerate(self.known)
+        ]
         self._tails: Tails | None = None
         self._codes = np.empty((0, len(self.known)), np.uint8)
 
@@ -55,7 +66,10 @@ class Segments:
         if new := columns.tails[len(self._codes) :]:
             learned = [self._of(tail.categories) for tail in new]
             self._codes = np.concatenate([self._codes, np.array(learned, np.uint8)])
-        return self._codes[columns.tail]
+        found = self._codes[columns.tail]
+        for k, j, cuts in self._numbers:
+            found[:, k] = interval_codes(cuts, columns.numeric[:, j])
+        return found
 
     def others(self, codes: SegmentCodes, layout: Layout) -> NDArray[np.int64]:
         """int64[n, K]: the column segment_other:<name> of rows whose combination is not known, else the sink."""
@@ -65,7 +79,7 @@ class Segments:
 
     def _of(self, categories: tuple[str | None, ...]) -> list[int]:
         return [
-            s.codes.get(tuple([categories[i] for i in positions]), s.other)
+            s.other if positions is None else s.codes.get(tuple([categories[i] for i in positions]), s.other)
             for s, positions in zip(self.known, self._positions, strict=True)
         ]
 

@@ -9,7 +9,9 @@ from dataclasses import replace
 import pytest
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import IncidentChanged, Pane
+from driftloop.schemas.intervals import intervals
 from driftloop.schemas.segments import Segmentation
+from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge.evidence import ends_at
 
 from .scenes import (
@@ -41,13 +43,19 @@ def score_by_label(rows: list[Row]) -> tuple[tuple[int, ...], ...]:
     return tuple(map(tuple, found))
 
 
-def told_of(rows: list[Row], days: float, crash: bool = False) -> list[IncidentChanged]:
-    panes = [replace(pane, spec=SEGMENTED.spec) for pane in panes_of(rows)]
-    for name, region in REGIONS.items():
-        own = panes_of([row for row in rows if row.region == region])
-        panes += [replace(pane, spec=SEGMENTED.spec, segment=name) for pane in own]
-    known = baselines_of(REFERENCE_ROWS, bins=SEGMENTED.bins_hash, score_by_label=score_by_label(REFERENCE_ROWS))
-    judge = Judge(Shelf(known, SEGMENTED))
+def told_of(
+    rows: list[Row],
+    days: float,
+    crash: bool = False,
+    specification: MonitorSpecification = SEGMENTED,
+    segments: dict[str, list[Row]] | None = None,
+) -> list[IncidentChanged]:
+    panes = [replace(pane, spec=specification.spec) for pane in panes_of(rows)]
+    own = segments or {name: [row for row in rows if row.region == region] for name, region in REGIONS.items()}
+    for name, here in own.items():
+        panes += [replace(pane, spec=specification.spec, segment=name) for pane in panes_of(here)]
+    known = baselines_of(REFERENCE_ROWS, bins=specification.bins_hash, score_by_label=score_by_label(REFERENCE_ROWS))
+    judge = Judge(Shelf(known, specification))
     in_time: list[Pane] = sorted(panes, key=lambda p: p.emitted_at)
     half = len(in_time) // 2
     for part in (in_time[:half], in_time[half:]):
@@ -66,7 +74,8 @@ def turned(rows: list[Row], region: str | None) -> list[Row]:
 
 BAD_DAY = 10
 GOOD = make_rows(1, BAD_DAY, partitions=PARTITIONS)
-BAD = turned(make_rows(2, 6, partitions=PARTITIONS, first_day=BAD_DAY), "south")
+HEALTHY = make_rows(2, 6, partitions=PARTITIONS, first_day=BAD_DAY)
+BAD = turned(HEALTHY, "south")
 ROWS = [replace(row, offset=at) for at, row in enumerate([*GOOD, *BAD])]
 TOLD = told_of(ROWS, BAD_DAY + 8)
 
@@ -84,6 +93,21 @@ def test_a_change_of_concept_in_one_segment_names_it_and_its_share_of_the_traffi
     assert opened.traffic_touched == pytest.approx(1 / 3, abs=0.1), "the segment's own part of the rows"
     assert opened.suspects[0].kind == "concept"
     assert opened.suspects[0].weight > 0.6
+
+
+def test_a_rise_of_the_loss_is_told_by_intervals_of_a_number_too() -> None:
+    """Labels of high incomes happen the other way round: no category has anything to do with it."""
+    high = [replace(r, label=1 - r.label) if r.income >= 0.5 and r.label is not None else r for r in HEALTHY]
+    rows = [replace(row, offset=at) for at, row in enumerate([*GOOD, *high])]
+    by_income = replace(SPEC, segments=(Segmentation("income", ("income",), intervals((-0.5, 0.5))),))
+    names = dict(zip(by_income.segments[0].segments, range(4), strict=False))
+    own = {name: [r for r in rows if (r.income >= -0.5) + (r.income >= 0.5) == code] for name, code in names.items()}
+    (opened, *_) = told_of(rows, BAD_DAY + 8, specification=by_income, segments=own)
+    worst, *others = opened.loss_shares
+    assert (worst.segmentation, worst.segment) == ("income", "income=0.5 and above")
+    assert worst.share > 0.9
+    assert all(abs(other.share) < 0.1 for other in others)
+    assert opened.traffic_touched == pytest.approx(0.31, abs=0.05), "of a normal income, what lies above half a sd"
 
 
 def test_what_it_says_is_the_sum_over_the_rows() -> None:

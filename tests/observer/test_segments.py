@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.events import MonitorApplied, Pane
+from driftloop.schemas.intervals import intervals
 from driftloop.schemas.segments import Segmentation
 from driftloop.schemas.specification import Feature, MonitorSpecification
 
@@ -25,12 +26,14 @@ SEGMENTED = replace(
     segments=(
         Segmentation("region", ("region",), (("north",), (None,))),
         Segmentation("both", ("grade", "region"), ((None, "south"), (None, None), ("A", "north"))),
+        Segmentation("income", ("income",), intervals((-0.5, 0.25))),
         Segmentation("later", ("grade",)),
     ),
 )
 NAMES = {("region", "north"): "region=north", ("region", None): r"region=\missing"}
 NAMES |= {("both", "south"): r"both=\missing|south", ("both", None): r"both=\missing|\missing"}
-ALL = {*NAMES.values(), r"region=\other", r"both=\other"}
+INCOMES = ("income=below -0.5", "income=-0.5 to 0.25", "income=0.25 and above", r"income=\missing")
+ALL = {*NAMES.values(), r"region=\other", r"both=\other", *INCOMES}
 
 KINDS = ("features", "labels")
 """Those that have segments."""
@@ -38,8 +41,9 @@ KINDS = ("features", "labels")
 
 def segments_of(p: Predicted) -> list[str]:
     """The app of the test never sends a grade."""
-    region = p.features.get("region")
-    return [NAMES.get((name, region), rf"{name}=\other") for name in ("region", "both")]
+    region, income = p.features.get("region"), p.features.get("income")
+    interval = 3 if income is None else int(income >= -0.5) + int(income >= 0.25)
+    return [*(NAMES.get((name, region), rf"{name}=\other") for name in ("region", "both")), INCOMES[interval]]
 
 
 class SegmentOracle(PaneOracle):
@@ -138,7 +142,7 @@ def test_the_segments_of_a_segmentation_add_up_to_the_whole() -> None:
     last = {key_of(p): p for p in told_by(transport) if p.kind in KINDS}
     for key in [key for key in last if len(key) == 5]:
         whole = counted(last[key])
-        for name in ("region=", "both="):
+        for name in ("region=", "both=", "income="):
             parts = [p for k, p in last.items() if k[:5] == key and k[5:] and k[5].startswith(name)]
             added: Counter[str] = Counter()
             for part in parts:
