@@ -10,7 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import median, median_low
 from typing import NamedTuple
 
 from driftloop.console.status import ServiceStatus
@@ -23,6 +23,8 @@ SHARE_LEAST = 0.98
 """Of the keys that must lie where a partitioner would put them, for it to be named; below, nobody knows."""
 KEYS_LEAST = 20
 AHEAD_SECONDS_MOST = 60.0
+BEHIND_SECONDS_MOST = 3_600.0
+"""So much later than the other models one may be told: windows are of hours."""
 HARMLESS = ("segment.bytes", "segment.ms", "min.insync.replicas", "compression.type", "replication")
 """Settings whose difference from the table costs speed, room or safety, never a number."""
 
@@ -63,12 +65,15 @@ class Facts:
     models: Sequence[str] = ()
     seen: frozenset[str] = frozenset()
     reasons: Mapping[str, int] = field(default_factory=dict)
+    disorders: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by which the judge stays behind event time, by model, as the observer's last progress has it; it may
+    be longer than the monitor file says while rows of an earlier specification wait."""
 
 
 def examine(facts: Facts) -> list[Finding]:
     """All findings, in the order in which a person would look."""
     found = [Finding("broker", OK, f"{facts.brokers} broker(s) answer")]
-    for check in (_topics, _retention, _workers, _services, _placement, _clocks, _models, _letters):
+    for check in (_topics, _retention, _workers, _services, _placement, _clocks, _models, _behind, _letters):
         found.extend(check(facts))
     return found
 
@@ -176,6 +181,22 @@ def _models(facts: Facts) -> Iterator[Finding]:
         )
     if facts.models and not silent:
         yield Finding("models", OK, f"{', '.join(facts.models)}: predictions come")
+
+
+def _behind(facts: Facts) -> Iterator[Finding]:
+    """Models whose frontier is the partitions' less a disorder that others do not have."""
+    for model, own in sorted(facts.disorders.items()):
+        others = [seconds for name, seconds in facts.disorders.items() if name != model]
+        usual = median_low(others or [own])
+        if own - usual > BEHIND_SECONDS_MOST:
+            yield Finding(
+                "models",
+                WARNING,
+                f"{model}: its windows and incidents come {(own - usual) / 3600:.1f} h of event time behind those of "
+                f"the others: it waits {own / 3600:.1f} h for records out of order, they {usual / 3600:.1f} h",
+                f"are its records so late? if not, a shorter disorder in its monitor file ([time]; now {own:.0f} s), "
+                "then `driftloop monitor apply FILE`",
+            )
 
 
 def _letters(facts: Facts) -> Iterator[Finding]:

@@ -13,10 +13,13 @@ from driftloop.console.stateful import STATEFUL, source_topics
 from driftloop.console.status_reading import read_status
 from driftloop.console.topics import compare, read_topics, wanted_topics
 from driftloop.schemas.catalogue import Catalogue
+from driftloop.schemas.codec import decode
 from driftloop.schemas.columns import read_predictions
-from driftloop.schemas.errors import ConfigError
+from driftloop.schemas.errors import BadRecord, ConfigError
+from driftloop.schemas.events import Progress
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Service
+from driftloop.streams.judge.merge import Frontier
 from driftloop.streams.transport.catalogue import KafkaCatalogue
 from driftloop.streams.transport.header import HEADER_KEY, StateHeader, check_header, decode_header
 from driftloop.streams.transport.preflight import Cluster, check_topics
@@ -59,6 +62,7 @@ def read_facts(settings: Settings) -> Facts:
         catalogue.models(),
         seen,
         _reasons(read_tails(settings, settings.topic("dead-letter"), LAST_RECORDS)),
+        _disorders(read_tails(settings, settings.topic("panes"), LAST_RECORDS), catalogue.models()),
     )
 
 
@@ -83,6 +87,20 @@ def _of_predictions(messages: list[Any], catalogue: Catalogue) -> tuple[frozense
         for time, row in zip(found.event_time.tolist(), found.rows.tolist(), strict=True)
     ]
     return frozenset(found.model for found in columns[0]), ahead
+
+
+def _disorders(messages: Iterable[Any], models: Iterable[str]) -> dict[str, float]:
+    """As the judge takes them from the observer's last progress in each partition; nothing before all have spoken."""
+    frontier = Frontier()
+    for message in messages:
+        try:
+            event = decode(message.value())
+        except BadRecord:
+            continue
+        if isinstance(event, Progress):
+            frontier.absorb(event, message.timestamp()[1])
+    partitions = max((sight.progress.partitions for sight in frontier.sights.values()), default=1)
+    return {m: frontier.disorder_of(m) for m in models} if len(frontier.sights) == partitions else {}
 
 
 def _reasons(letters: Iterable[Any]) -> Mapping[str, int]:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from driftloop.console.background import Background, log_tail, only_one
-from driftloop.console.broker.jars import cache_folder, ensure_jars
-from driftloop.console.broker.java import find_java
+from driftloop.console.broker.classes import java_and_jars
 from driftloop.console.broker.launch import Broker, prepare, wait_until_ready
 from driftloop.schemas.errors import Unavailable
 
@@ -39,8 +38,7 @@ def start_broker(state_folder: Path, say: Callable[[str], None]) -> RunningBroke
     with only_one(folder / "start.lock"):
         if running := running_broker(state_folder):
             return running
-        java = find_java(os.environ)
-        jars = ensure_jars(cache_folder(os.environ), java, os.environ, say)
+        java, jars = java_and_jars(os.environ, say)
         known = _remembered(folder)
         broker = prepare(folder, java, jars, _port_again(known), known.get("cluster_id", ""))
         _remember(broker)

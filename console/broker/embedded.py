@@ -14,8 +14,7 @@ from json import dumps
 from pathlib import Path
 from types import TracebackType
 
-from driftloop.console.broker.jars import cache_folder, ensure_jars
-from driftloop.console.broker.java import find_java
+from driftloop.console.broker.classes import java_and_jars
 from driftloop.console.broker.launch import Broker, prepare, wait_until_ready
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
@@ -73,8 +72,7 @@ class EmbeddedBroker:
         return self._process is not None and self._process.poll() is not None
 
     def start(self) -> EmbeddedBroker:
-        java = find_java(os.environ)
-        jars = ensure_jars(cache_folder(os.environ), java, os.environ, self._say)
+        java, jars = java_and_jars(os.environ, self._say)
         for attempt in range(1, STARTS_MOST + 1):
             self.folder = Path(tempfile.mkdtemp(prefix="driftloop-broker-"))
             broker = prepare(self.folder, java, jars)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import logging
 import socket
 import time
@@ -49,6 +50,8 @@ def prepare(folder: Path, java: Java, jars: list[Path], port: int | None = None,
     properties.write_text(text)
     options = [*HEAP, *JVM, *(JVM_24 if java.major >= 24 else ())]
     options += [f"-Dlog4j2.configurationFile={(HERE / 'log4j2.properties').as_uri()}"]
+    if (archive := archive_of(java, jars)).exists() and archive.stat().st_size:
+        options += [f"-XX:SharedArchiveFile={archive}"]
     options += ["-cp", ":".join(map(str, jars))]
     (folder / "java.options").write_text("".join(f"{_quoted(option)}\n" for option in options))
     run = [str(java.path), f"@{folder / 'java.options'}"]  # in a file, so that `ps` shows which broker it is
@@ -56,6 +59,13 @@ def prepare(folder: Path, java: Java, jars: list[Path], port: int | None = None,
     return Broker(
         folder, f"127.0.0.1:{port}", cluster_id, [[*run, *formatting], [*run, "kafka.Kafka", str(properties)]]
     )
+
+
+def archive_of(java: Java, jars: list[Path]) -> Path:
+    """Where the classes of these jars lie, linked by this Java (classes.py), if they do."""
+    files = [java.path.resolve(), *jars]
+    told = [(str(file), stat.st_size, stat.st_mtime_ns) for file in files for stat in [file.stat()]]
+    return jars[0].parents[1] / f"classes-{hashlib.sha256(repr(told).encode()).hexdigest()[:16]}.jsa"
 
 
 def _quoted(option: str) -> str:

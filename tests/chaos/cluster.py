@@ -19,9 +19,8 @@ from types import TracebackType
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from driftloop.console.broker.classes import java_and_jars
 from driftloop.console.broker.embedded import SUPERVISOR, Lifeline, say_to_stderr
-from driftloop.console.broker.jars import cache_folder, ensure_jars
-from driftloop.console.broker.java import find_java
 from driftloop.console.broker.launch import Broker, free_ports, new_cluster_id, prepare
 
 READY_SECONDS_MOST = 120.0
@@ -58,8 +57,7 @@ class Cluster:
     def __init__(self, brokers: int = 1) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="driftloop-chaos-"))
         self._lifeline = Lifeline(self.folder / "lifeline")
-        java = find_java(os.environ)
-        jars = ensure_jars(cache_folder(os.environ), java, os.environ, say_to_stderr)
+        java, jars = java_and_jars(os.environ, say_to_stderr)
         ports, controllers = free_ports(2 * brokers)[:brokers], free_ports(brokers)
         identity = new_cluster_id()
         self._brokers: list[Broker] = []

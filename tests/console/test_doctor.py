@@ -76,3 +76,25 @@ def test_silent_models_fast_clocks_and_dead_letters_are_warnings() -> None:
         "clicks: none of the last predictions is of this model"
     ]
     assert states(facts, "dead letters") == [WARNING]
+
+
+@pytest.mark.parametrize(
+    ("disorders", "behind"),
+    [
+        ({}, {}),
+        ({"loans": 86_400.0}, {}),  # alone: nobody is ahead of it
+        ({"loans": 600.0, "clicks": 600.0 + 3_600.0}, {}),
+        ({"loans": 600.0, "clicks": 600.0 + 5_400.0}, {"clicks": "1.5 h"}),
+        ({"a": 600.0, "b": 600.0, "c": 86_400.0, "d": 2 * 86_400.0}, {"c": "23.8 h", "d": "47.8 h"}),
+        ({"fast": 0.0, "a": 86_400.0, "b": 86_400.0}, {"a": "24.0 h", "b": "24.0 h"}),
+    ],
+)
+def test_models_that_are_told_later_than_the_others_are_named_with_how_much(
+    disorders: dict[str, float], behind: dict[str, str]
+) -> None:
+    found = examine(Facts(1, 12, models=("x",), seen=frozenset("x"), disorders=disorders))
+    told = {one.message.split(":")[0]: one for one in found if one.check == "models" and one.state == WARNING}
+    assert told.keys() == behind.keys()
+    for model, hours in behind.items():
+        assert f"come {hours} of event time behind" in told[model].message
+        assert f"now {disorders[model]:.0f} s" in told[model].way_out

@@ -58,12 +58,21 @@ def resident_mb(leader: int) -> float:
     return sum(map(int, listed.split())) / 1024
 
 
+def mapped(leader: int) -> list[str]:
+    """What each process of the group has mapped."""
+    pids = subprocess.run(["ps", "-o", "pid=", "-g", str(leader)], capture_output=True, text=True, check=True).stdout
+    return [Path(f"/proc/{pid}/maps").read_text() for pid in pids.split()]
+
+
 @pytest.mark.kafka
 def test_a_broker_is_light_and_leaves_nothing() -> None:
     with EmbeddedBroker() as broker:
         cluster = AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=10)
         assert len(cluster.brokers) == 1
         assert resident_mb(broker.supervisor_pid) < 400
+        assert any("classes-" in maps for maps in mapped(broker.supervisor_pid)), (
+            "its classes are those of the archive"
+        )
         leader, folder = broker.supervisor_pid, broker.folder
     assert group_is_gone(leader)
     assert port_is_free(broker.bootstrap)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from driftloop.console.broker import jars
+from driftloop.console.broker.classes import ensure_archive
 from driftloop.console.broker.embedded import say_nothing
 from driftloop.console.broker.java import Java
+from driftloop.console.broker.launch import archive_of, prepare
 from driftloop.schemas.errors import ConfigError, Unavailable
 
 JARS = {"a-1.jar": b"first", "b-2.jar": b"second"}
@@ -119,6 +121,26 @@ def test_without_maven_what_is_in_the_cache_does(maven: Maven, tmp_path: Path) -
         jars.ensure_jars(tmp_path / "cache", JAVA, {"PATH": ""}, say_nothing)
     jars.ensure_jars(tmp_path / "cache", JAVA, maven.environment, say_nothing)
     assert contents(jars.ensure_jars(tmp_path / "cache", JAVA, {"PATH": ""}, say_nothing)) == JARS
+
+
+def test_a_java_that_makes_no_archive_of_classes_is_asked_once_and_starts_brokers_without(tmp_path: Path) -> None:
+    program, jar, calls = tmp_path / "java", tmp_path / "jars" / "a-1.jar", tmp_path / "calls"
+    program.write_text(f"#!/bin/sh\necho $1 >> {calls}\nexit 1\n")
+    program.chmod(0o755)
+    jar.parent.mkdir()
+    jar.write_bytes(b"first")
+    java = Java(program, 17)
+    for _ in range(2):
+        ensure_archive(tmp_path, java, [jar], say_nothing)
+    assert [call.split("=")[0] for call in calls.read_text().split()][1:] == ["-XX:ArchiveClassesAtExit"]
+    prepare(tmp_path, java, [jar])
+    assert "SharedArchiveFile" not in (tmp_path / "java.options").read_text()
+    archive_of(java, [jar]).write_bytes(b"classes")
+    prepare(tmp_path, java, [jar])
+    assert f"-XX:SharedArchiveFile={archive_of(java, [jar])}" in (tmp_path / "java.options").read_text()
+    jar.write_bytes(b"another")
+    prepare(tmp_path, java, [jar])
+    assert "SharedArchiveFile" not in (tmp_path / "java.options").read_text(), "of other jars"
 
 
 def test_the_committed_list_and_the_pom_name_one_release_and_no_host() -> None:

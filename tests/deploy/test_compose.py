@@ -13,9 +13,9 @@ import typer
 import yaml
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from driftloop.console.__main__ import app
+from driftloop.console.broker.classes import java_and_jars
 from driftloop.console.broker.embedded import say_to_stderr
-from driftloop.console.broker.jars import KAFKA_VERSION, cache_folder, ensure_jars
-from driftloop.console.broker.java import find_java
+from driftloop.console.broker.jars import KAFKA_VERSION
 from driftloop.console.broker.launch import prepare, wait_until_ready
 from driftloop.console.connection import QUIET
 from driftloop.schemas.settings import VARIABLES, Settings
@@ -114,8 +114,7 @@ def on_this_machine(text: str, port: str, controller_port: str, folder: Path) ->
 
 @pytest.mark.kafka
 def test_its_broker_settings_start_a_real_broker_that_knows_each_of_them(tmp_path: Path) -> None:
-    java = find_java(os.environ)
-    broker = prepare(tmp_path, java, ensure_jars(cache_folder(os.environ), java, os.environ, say_to_stderr))
+    broker = prepare(tmp_path, *java_and_jars(os.environ, say_to_stderr))
     properties = tmp_path / "server.properties"
     ports = re.findall(r"^listeners=\S+?:(\d+),\S+?:(\d+)$", properties.read_text(), re.M)[0]
     text = "".join(f"{name}={value}\n" for name, value in broker_settings().items())

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
+from driftloop.console.monitor import apply_monitor
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import DriftDetected, GroundTruth, Pane
 from driftloop.schemas.settings import Settings
 
-from .loop import MODEL, Loop, prepare, publish, running, steps_of
+from .loop import MODEL, SPECIFICATION, Loop, prepare, publish, running, steps_of
 from .test_rewind import driftloop
 from .test_status import caught_up
 from .world import DAY, World, make_world
@@ -43,10 +44,17 @@ def observe_with_crc32(settings: Settings, world: World) -> int:
 def test_a_foreign_partitioner_is_found_counted_and_named(settings: Settings, tmp_path: Path) -> None:
     with running(settings, tmp_path) as loop:
         prepare(loop, SMALL)
+        late = tmp_path / "late.toml"
+        late.write_text(SPECIFICATION.read_text().replace('"loans"', '"late"').replace('"10 min"', '"6 h"'))
+        apply_monitor(settings, late)
         loop.start("observer", "judge")
         loop.wait("the history", lambda: caught_up(loop, World((), 0, 0)))
         code, found = findings(loop)
         assert code == 0, found
+        assert [one["message"] for one in found["models"] if "behind" in one["message"]] == [
+            "late: its windows and incidents come 5.8 h of event time behind those of the others: it waits 6.0 h for "
+            "records out of order, they 0.2 h"
+        ]
         assert [one["state"] for one in found["keys"]] == ["ok"]
         assert {check for check in found if found[check][0]["state"] == "ok"} >= {"broker", "topics", "retention"}
 

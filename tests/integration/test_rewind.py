@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import OFFSET_END, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from driftloop.console.broker.jars import cache_folder, ensure_jars
-from driftloop.console.broker.java import find_java
+from driftloop.console.broker.classes import java_and_jars
+from driftloop.console.broker.launch import JVM, archive_of
 from driftloop.schemas.events import Pane, WindowMeasured
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import BEGIN_ANEW
@@ -33,11 +33,12 @@ END = WORLD.end + 2.5 * DAY
 
 def consumer_groups(settings: Settings, *arguments: str) -> str:
     """Kafka's own kafka-consumer-groups, as it stands in the jars of the embedded broker."""
-    java = find_java(os.environ)
-    jars = ensure_jars(cache_folder(os.environ), java, os.environ, print)
+    java, jars = java_and_jars(os.environ, print)
     done = subprocess.run(
         [
             str(java.path),
+            *JVM,
+            f"-XX:SharedArchiveFile={archive_of(java, jars)}",
             "-cp",
             ":".join(map(str, jars)),
             "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
@@ -179,17 +180,8 @@ def test_deleted_group_offsets_change_nothing_and_what_is_skipped_is_counted(loo
     topic = settings.topic("predictions")
     skipped = position[topic]["end_offset"] - position[topic]["next_offset"]
     assert skipped > 0
-    for where in ("predictions", "ground-truth"):
-        consumer_groups(
-            settings,
-            "--group",
-            group,
-            "--reset-offsets",
-            "--to-latest",
-            "--topic",
-            settings.topic(where),
-            "--execute",
-        )
+    both = [part for where in ("predictions", "ground-truth") for part in ("--topic", settings.topic(where))]
+    consumer_groups(settings, "--group", group, "--reset-offsets", "--to-latest", *both, "--execute")
     expect_as_if_nothing_had_been(loop)
     assert f"{topic}[0]: set ahead from offset" in (loop.logs / "observer.log").read_text()
     sources = services(loop)["observer"]["partitions"][0]["sources"]
