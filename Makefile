@@ -15,7 +15,7 @@ RUNS ?= 6
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos fuzz bench bench-observer bench-budget bench-detectors bench-quality peers equal-to-river simulate up down lock clean
+.PHONY: help setup demo test check chaos fuzz bench bench-observer bench-budget bench-detectors bench-quality bench-label-gaps peers equal-to-river simulate up down lock clean
 
 help:  ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -50,7 +50,7 @@ chaos: setup  ## kill, freeze and cut off real workers and brokers, count what i
 fuzz: setup  ## broken records through the readers and a real observer, against an oracle (RECORDS=1000000 SEED=1 JSON=file)
 	$(BIN)/python -m tests.fuzz --records $(or $(RECORDS),1000000) --seed $(or $(SEED),1) $(if $(JSON),--json $(JSON))
 
-bench: bench-observer bench-budget bench-detectors bench-quality  ## every benchmark
+bench: bench-observer bench-budget bench-detectors bench-quality bench-label-gaps  ## every benchmark
 
 bench-observer: setup  ## what the observer costs, beside a stock Faust agent (JSON=file; QUICK=1: smaller)
 	$(BIN)/python benchmarks/observer.py $(if $(QUICK),--quick) $(if $(JSON),--json $(JSON))
@@ -76,6 +76,9 @@ equal-to-river: setup  ## our ADWIN, DDM, … against river's own on hundreds of
 bench-quality: setup  ## how seldom the rules of data quality are wrong, and what they find (JSON=file)
 	$(BIN)/python benchmarks/quality.py $(if $(JSON),--json $(JSON))
 	$(BIN)/python benchmarks/ranges.py $(if $(JSON),--json $(JSON:.json=.ranges.json))
+
+bench-label-gaps: setup  ## how seldom labels are said to have stopped, and how soon it is seen (JSON=file)
+	$(BIN)/python benchmarks/label_gaps.py $(if $(JSON),--json $(JSON))
 
 simulate: setup  ## seeded worlds through core and protocol, against an oracle (SEEDS=5000 SEED=1; JSON=file goes on where it was)
 	$(BIN)/python -m tests.simulation.simulate --seeds $(SEEDS) --seed $(SEED) $(if $(JSON),--json $(JSON))

@@ -7,6 +7,7 @@ type = 0.01                          # share of labels and decisions that are no
 duplicates = 0.02                    # share of records that repeat an id
 volume = [100, 100000]               # predictions a window, least and most
 freshness = "2 h"                    # from the last prediction to the end of the window
+labels = "2 d"                       # so long may fewer than half of the labels come that are expected
 off = ["freshness"]                  # rules that are not judged
 
 [quality.features.amount]
@@ -40,7 +41,7 @@ def read_quality(root: Table, features: Sequence[Feature]) -> QualityRules | Non
         if name not in RULES:
             table.refuse("off", f"names {name!r}, which is no rule ({', '.join(RULES)})", 'off = ["freshness"]')
     volume = _pair(table, "volume", "volume = [100, 100000]")
-    fresh = table.get("freshness", None, "")
+    fresh, labels = table.get("freshness", None, ""), table.get("labels", None, "")
     found = QualityRules(
         off=off,
         missing=_share(table, "missing"),
@@ -52,6 +53,7 @@ def read_quality(root: Table, features: Sequence[Feature]) -> QualityRules | Non
         volume_most=None if volume is None else volume[1],
         freshness_seconds=None if fresh is None else table.seconds("freshness", ..., 'freshness = "2 h"'),
         features=_features(table.table("features", _OWN), {f.name: f for f in features}),
+        labels_seconds=None if labels is None else table.seconds("labels", ..., 'labels = "2 d"'),
     )
     table.done()
     return found

@@ -225,6 +225,7 @@ class MonitorSpecification:
             {k: v for k, v in f.items() if v or k not in _SILENT_WHEN_DEFAULT} for f in told["features"]
         ]
         told["season"] = as_told(self.season) if self.season else None
+        told["quality"] = self.quality.as_told() if self.quality else None
         return canonical_json({k: v for k, v in told.items() if v or k not in _SILENT_WHEN_DEFAULT})
 
     @classmethod

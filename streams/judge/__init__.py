@@ -7,7 +7,7 @@
         counter_alarms.py what the observer's counters say (placement.py, overflow.py)
         silencing.py      what people have silenced
         evidence.py       what an incident says: suspects.py (loss_given_score.py), attribution.py, past.py
-        quality_watch.py  data quality (quality.py, quality_history.py), incidents of its own
+        quality_watch.py  data quality (quality.py, quality_history.py, label_gaps.py), incidents of its own
         input_watch.py    embeddings: vector_watch.py over vectors.py (detectors/rff_mmd.py, whitened_covariance.py);
         feature_watch.py  the feature test: conformal_watch.py over features.py (detectors/window_csr.py), or where
                           the monitor has a season season_watch.py over season.py (detectors/seasonal/)

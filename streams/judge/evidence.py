@@ -20,6 +20,7 @@ from driftloop.streams.judge import attribution, estimate_watch, loss_given_scor
 from driftloop.streams.judge.editions import Edition
 from driftloop.streams.judge.ledger import CHAMPION, Ledger
 from driftloop.streams.judge.loss_given_score import Explained
+from driftloop.streams.judge.merge import LeftOut
 from driftloop.streams.judge.past import Past, PastWindow, losses
 from driftloop.streams.judge.reference import Reference
 from driftloop.streams.judge.silencing import kind_of
@@ -33,7 +34,8 @@ PERFORMANCE = "performance"
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What is known when an incident is told. ``since``, ``until``: event time that its alarms are about.
-    ``quality``: (rule, feature) that are broken."""
+    ``quality``: (rule, feature) that are broken. ``labels``: (known, expected) of a gap in them that is told, None:
+    there is none."""
 
     edition: Edition
     ledger: Ledger
@@ -42,7 +44,8 @@ class Scene:
     since: float
     until: float
     quality: tuple[tuple[str, str], ...] = ()
-    idle: tuple[int, ...] = ()
+    idle: LeftOut = LeftOut()  # noqa: RUF009 (a tuple)
+    labels: tuple[float, float] | None = None
 
     def windows(self) -> list[Window]:
         """Of every champion, those that its time touches, in order."""
@@ -83,9 +86,9 @@ class Evidence:
             quality=scene.quality,
             features=features,
             explained=_explained(sums, scene) if is_loss else None,
-            labels=_labels(replace(scene, until=scene.now)),
-            idle=scene.idle,
-            partitions=len({r.partition for r in told.offsets if r.topic == "predictions"} | set(scene.idle)),
+            labels=scene.labels or _labels(replace(scene, until=scene.now)),
+            unheard=scene.idle.unheard,
+            partitions=scene.idle.of,
         )
         return replace(
             told,

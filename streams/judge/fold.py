@@ -96,6 +96,7 @@ class JudgeFold:
         reached, idle = self.frontier.reached(self._patience())
         if reached <= self.frontier.done:
             return
+        left_out = self.frontier.left_out(idle)
         until = {name: reached - self.frontier.disorder_of(name) for name in self.models}
         instants = [(model.next_instant(), name) for name, model in self.models.items()]
         instants = [(at, name) for at, name in instants if at <= until[name]]
@@ -103,7 +104,7 @@ class JudgeFold:
         while instants:
             now, name = instants[0]
             model = self.models[name]
-            self._outputs.extend(output(self.context.topic, told) for told in model.step(now, idle))
+            self._outputs.extend(output(self.context.topic, told) for told in model.step(now, left_out))
             self._stepped.add(name)
             if (following := model.next_instant()) <= until[name]:
                 heapq.heapreplace(instants, (following, name))

@@ -14,6 +14,7 @@ from typing import Any
 
 from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.events import OffsetRange, Pane
+from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge import windows
 from driftloop.streams.judge.champion import natural
 from driftloop.streams.judge.editions import Editions
@@ -126,6 +127,28 @@ class Ledger:
             for start, sums in window.panes.items()
             if since <= start <= until
         )
+
+    def labels_due(self, specification: MonitorSpecification, since: float, now: float) -> float:
+        """Labels of the champions that the delay curve expects to have become known within (since, now]."""
+        edges = specification.delay_edges_seconds
+        curve = self.delays.under(edges).curve
+        if curve.predictions <= 0:
+            return 0.0
+        predictions = [0] * len(edges)  # whole numbers first: whatever the order of the windows, the sum is the same
+        for (group, start), window in self.windows.items():
+            own = self.editions[group.spec].specification
+            if group.role != CHAMPION or own.delay_edges_seconds != edges:
+                continue
+            for k, edge in enumerate(edges):
+                first, last = since - edge - own.pane_seconds, now - edge - own.pane_seconds
+                if first - own.window_seconds < start <= last:
+                    predictions[k] += sum(p.predictions for at, p in window.panes.items() if first < at <= last)
+        return sum(n * share for n, share in zip(predictions, curve.labelled, strict=True)) / curve.predictions
+
+    @property
+    def labels_came(self) -> int:
+        """Of the champions, ever."""
+        return self.totals.by_role.get(CHAMPION, [0, 0])[1]
 
     def told(self, window: Window, model: str) -> None:
         """The window has been told under its revision; the next has the next."""

@@ -15,6 +15,10 @@ of any partition. Event time alone is no proof: in a backfill one partition is m
 night in which nobody spoke: the first to speak in the morning is ahead of all others, so their silence counts from
 then (``resumed_ms``). What such a source sends later comes behind its instant, and is applied just behind the
 frontier, as a correction.
+
+Whose silence is it? Where one source of a partition moves and the other does not, its observer is there and says that
+it has read both to their ends (``caught_up``): nobody writes. Where neither moves it is **unheard** of: nobody writes
+there, or our observer is gone; the log does not tell which.
 """
 
 from __future__ import annotations
@@ -22,11 +26,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from driftloop.schemas.events import Pane, Progress
 
 SILENT_MS = 60_000
 """Longer than a worker needs to be replaced and to catch up (session timeout 10 s)."""
+
+
+class LeftOut(NamedTuple):
+    """Source partitions for which the frontier did not wait, of so many; ``unheard``: of which nothing is heard."""
+
+    partitions: tuple[int, ...] = ()
+    unheard: tuple[int, ...] = ()
+    of: int = 0
+
+    @property
+    def heard(self) -> float:
+        """Share of all partitions whose observer is heard of."""
+        return 1.0 - len(self.unheard) / self.of if self.of else 1.0
 
 
 @dataclass(slots=True)
@@ -120,6 +138,17 @@ class Frontier:
             if len(kept) < 2:
                 idle.append(partition)
         return max(self.done, least if least < math.inf else lead), tuple(idle)
+
+    def left_out(self, idle: tuple[int, ...]) -> LeftOut:
+        """What there is to say of partitions that were left out; one in which nothing ever came misses nothing."""
+        silent = self.latest_ms - SILENT_MS
+        unheard = [
+            partition
+            for partition in idle
+            if max(*self.sights[partition].moved_ms, self.resumed_ms) < silent
+            and max(self.sights[partition].latest) > -math.inf
+        ]
+        return LeftOut(idle, tuple(unheard), len(self.sights))
 
     def _kept(self, sight: Sight, behind: float) -> list[float]:
         """Times of the sources of one partition that the frontier waits for."""

@@ -28,6 +28,7 @@ from driftloop.streams.judge.feature_records import FeatureRecords
 from driftloop.streams.judge.input_watch import InputWatch
 from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
 from driftloop.streams.judge.measured import Moment, measure
+from driftloop.streams.judge.merge import LeftOut
 from driftloop.streams.judge.named_watch import NamedWatch
 from driftloop.streams.judge.performance import MaturedPane, Performance
 from driftloop.streams.judge.quality_watch import Judged, QualityWatch
@@ -100,7 +101,7 @@ class ModelJudge:
         end = math.inf if self.clock.next_end is None else self.clock.next_end
         return min(self.waiting.next_instant(), end, self.ledger.next_instant())
 
-    def step(self, now: float, idle: tuple[int, ...] = ()) -> Iterator[Told]:
+    def step(self, now: float, idle: LeftOut = LeftOut()) -> Iterator[Told]:  # noqa: B008 (a tuple)
         """Work off the instant ``now``, which is the next. ``idle``: partitions that were left out."""
         for told in self._work_off(now, idle):
             if isinstance(told, IncidentChanged):
@@ -108,7 +109,7 @@ class ModelJudge:
             yield self.silences.marked(told)
         yield from self.silences.again(now)
 
-    def _work_off(self, now: float, idle: tuple[int, ...]) -> Iterator[Told]:
+    def _work_off(self, now: float, idle: LeftOut) -> Iterator[Told]:
         served = self._apply(now)
         if self.counters.spec:
             counted = self.editions[self.counters.spec].specification
@@ -123,13 +124,13 @@ class ModelJudge:
         yield from self._close(reference, now, idle)
         self.ledger.forget(now, self.model)
 
-    def _explained(self, told: IncidentChanged, now: float, idle: tuple[int, ...]) -> IncidentChanged:
-        is_quality = told.kind == quality_watch.KIND
-        incident = self.quality.incident if is_quality else self.performance.incident
+    def _explained(self, told: IncidentChanged, now: float, idle: LeftOut) -> IncidentChanged:
+        quality, is_quality = self.quality, told.kind == quality_watch.KIND
+        incident = quality.incident if is_quality else self.performance.incident
         reference = self.lookup.reference(self.model, told.spec)
         span = now, incident.began_at, ends_at(told)
-        scene = Scene(self.editions[told.spec], self.ledger, reference, *span, self.quality.standing, idle)
-        return self.evidence.explain(told, scene)
+        known = quality.standing, idle, quality.missing_labels
+        return self.evidence.explain(told, Scene(self.editions[told.spec], self.ledger, reference, *span, *known))
 
     def _apply(self, now: float) -> dict[float, set[tuple[str, str]]]:
         """Count the panes that are due; who served as champion in which pane."""
@@ -196,20 +197,20 @@ class ModelJudge:
         self._note(specification, (event for event in told if isinstance(event, DriftDetected)), now)
         yield from told
 
-    def _close(self, reference: Reference | None, now: float, idle: tuple[int, ...]) -> Iterator[Told]:
+    def _close(self, reference: Reference | None, now: float, idle: LeftOut) -> Iterator[Told]:
         closing = self.ledger.closing(now)
         champion = self.champion
         if champion is not None:
             edition = self.editions[champion.spec]
             end = self.clock.next_end
             for start in sorted({w.start for c, w in closing if c == FEATURES_CLOSING and w.group.role == CHAMPION}):
-                yield from self._close_inputs(edition, champion, reference, start)
+                yield from self._close_inputs(edition, champion, reference, start, idle)
             if end is not None and end <= now:
                 start = end - edition.specification.window_seconds
                 if not any(w.group.role == CHAMPION for c, w in closing if c == FEATURES_CLOSING):
                     group = Group(champion.version, CHAMPION, champion.spec)
                     closing.append((FEATURES_CLOSING, self.ledger.empty_window(group, start, self.model)))
-                    yield from self._close_inputs(edition, champion, reference, start)
+                    yield from self._close_inputs(edition, champion, reference, start, idle)
                     self._tick(empty=True, edition=edition)
                 else:
                     self._tick(empty=False, edition=edition)
@@ -237,18 +238,20 @@ class ModelJudge:
             self.clock = Clock()
 
     def _close_inputs(
-        self, edition: Edition, champion: Champion, reference: Reference | None, start: float
+        self, edition: Edition, champion: Champion, reference: Reference | None, start: float, idle: LeftOut
     ) -> Iterator[Told]:
         """The predictions of a window are complete: data quality first, then the feature test."""
         specification, layout = edition.specification, edition.layout
-        if self.silences.maintenance(start, start + specification.window_seconds):
-            self.quality.pass_over(self.ledger.totals.told())
+        end, came = start + specification.window_seconds, self.ledger.labels_came
+        if self.silences.maintenance(start, end):
+            self.quality.pass_over(self.ledger.totals.told(), end, came)
             self.store.put(key("quality", self.model), self.quality.to_bytes())
             return
         found = self.ledger.champion_windows(start, champion.spec)
         sums = total(layout, (pane for window in found for pane in window.panes.values()))
         panes = tuple((at, pane.predictions) for window in found for at, pane in window.panes.items())
-        judged = Judged(champion.version, start, sums, panes, self.ledger.totals.told())
+        due = self.ledger.labels_due(specification, self.quality.gaps.looked_at, end)
+        judged = Judged(champion.version, start, sums, panes, self.ledger.totals.told(), due, came, idle.heard)
         broken, told = self.quality.close(specification, layout, reference, judged)
         self.store.put(key("quality", self.model), self.quality.to_bytes())
         for window in found:
@@ -256,18 +259,18 @@ class ModelJudge:
         self.performance.attach(tuple(event for event in told if isinstance(event, DriftDetected)))
         yield from told
         own = self.named.inputs(edition, champion.version, reference, start, found)
-        yield from self._recorded(specification, own, start + specification.window_seconds)
+        yield from self._recorded(specification, own, end)
         if reference is None or not found:
             return
         alone = {window.group.version for window in found} == {champion.version}
         alarms = self.inputs.close(edition, reference, champion.version, start, sums, alone)
         alarms += self.estimates.close(edition, champion.version, reference, start, found)
         self.performance.attach(tuple(alarms))
-        self._note(specification, alarms, start + specification.window_seconds)
+        self._note(specification, alarms, end)
         yield from alarms
 
     def _measure(
-        self, closing: str, window: Window, reference: Reference | None, now: float, idle: tuple[int, ...]
+        self, closing: str, window: Window, reference: Reference | None, now: float, idle: LeftOut
     ) -> WindowMeasured:
         edition = self.editions[window.group.spec]
         specification, champion = edition.specification, self.champion
@@ -287,7 +290,7 @@ class ModelJudge:
             open_incidents=(incident.identity,) if incident.state == incidents.OPEN else (),
             quality_incidents=self.quality.open,
             totals=self.ledger.totals.told(),
-            partitions_idle=idle,
+            partitions_idle=idle.partitions,
         )
         told = measure(edition, fits, self.ledger.delays.under(specification.delay_edges_seconds), window, moment)
         if whose and not self.silences.maintenance(window.start, window.start + specification.window_seconds):

@@ -9,6 +9,8 @@
     volume             predictions: two fifths of what is usual then, or two and a half times (quality_history.py);
                        none at all is an outage (UNKNOWN), and breaks a limit of the monitor's own alone
     freshness          time without a prediction at the window's end: twice the longest before, and two panes
+    labels             fewer than half of those that the delay curve expects came, for longer than a window and twice
+                       the longest such gap before (label_gaps.py)
 
 u is the upper end of what the reference has. A share breaks its limit when the lower end of its own interval does;
 both ends four standard errors out (``SURE``), so with a floor of two points a stationary stream breaks none: in
@@ -28,6 +30,7 @@ from driftloop.schemas.quality import LEARNED, QualityRules
 from driftloop.schemas.ranges import Range
 from driftloop.schemas.specification import Feature, MonitorSpecification
 from driftloop.streams.judge.intervals import Counts, shares
+from driftloop.streams.judge.label_gaps import HALF, Stopped
 from driftloop.streams.judge.quality_history import Usual
 
 SURE = 4.0
@@ -46,7 +49,8 @@ class Facts(NamedTuple):
     """One window, all champions together. ``features``: counts by name. ``decisions``: by code, the last no class.
 
     ``broken``: vectors that are none, by embedding. ``labels``: (that are no class, all), ``duplicates``: (repeats,
-    records), both since the window before. ``silent_seconds``: at its end without a prediction.
+    records), both since the window before. ``silent_seconds``: at its end without a prediction. ``stopped``: labels
+    have, as of its end.
     """
 
     predictions: int
@@ -56,6 +60,7 @@ class Facts(NamedTuple):
     labels: tuple[int, int]
     duplicates: tuple[int, int]
     silent_seconds: float
+    stopped: Stopped | None = None
 
 
 def check(
@@ -64,7 +69,7 @@ def check(
     """What is broken, rule by rule. ``reference``: counts by feature; without it only the monitor's limits hold."""
     rules = specification.quality or LEARNED
     found = [*_of_rows(specification, rules, reference, facts), *_of_records(rules, usual, facts)]
-    found += [*_volume(rules, usual, facts), *_freshness(specification, rules, usual, facts)]
+    found += [*_volume(rules, usual, facts), *_freshness(specification, rules, usual, facts), *_labels(facts)]
     return tuple(b for b in found if b.rule not in rules.off)[:BROKEN_MOST]
 
 
@@ -198,3 +203,9 @@ def _freshness(
         limit = 2 * usual.silent_seconds + 2 * specification.pane_seconds + specification.idle_after_seconds
     if silent > limit and facts.predictions:
         yield QualityBroken("freshness", "", silent, limit, usual.silent_seconds, "seconds", facts.predictions)
+
+
+def _labels(facts: Facts) -> Iterator[QualityBroken]:
+    if (gap := facts.stopped) is not None:
+        rows = round(gap.expected)
+        yield QualityBroken("labels", "", gap.came, HALF * gap.expected, gap.expected, "labels", rows)

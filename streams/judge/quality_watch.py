@@ -19,8 +19,9 @@ from driftloop.schemas.events import DriftDetected, IncidentChanged, OffsetRange
 from driftloop.schemas.headers import rfc3339
 from driftloop.schemas.quality import LEARNED
 from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import features, incidents, quality
+from driftloop.streams.judge import features, incidents, label_gaps, quality
 from driftloop.streams.judge.incidents import Incident
+from driftloop.streams.judge.label_gaps import LabelGaps, Look, Stopped
 from driftloop.streams.judge.quality import Facts
 from driftloop.streams.judge.quality_history import History, Past
 from driftloop.streams.judge.reference import Reference
@@ -34,33 +35,42 @@ NAMED_MOST = 5
 TIMES_MOST = 1_000.0
 """Of nothing where there should be something any multiple would do."""
 OF_RECORDS = ("volume", "freshness", "duplicates")
+LABELS = "labels"
 Told = DriftDetected | IncidentChanged
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One window that has closed, of all champions: its sums, its panes (start, predictions), totals as of then."""
+    """One window that has closed, of all champions: its sums, its panes (start, predictions), totals as of then.
+    ``labels_due``, ``labels_came``, ``heard``: as a Look has them (label_gaps.py)."""
 
     version: str
     start: float
     sums: Total
     panes: tuple[tuple[float, int], ...]
     totals: Mapping[str, int]
+    labels_due: float = 0.0
+    labels_came: int = 0
+    heard: float = 1.0
 
 
 @dataclass(slots=True)
 class QualityWatch:
-    """``counted``: the totals as of the last window; ``broken``: (rule, feature) of it."""
+    """``counted``: the totals as of the last window; ``broken``: (rule, feature) of it; ``stopped``: labels have, as
+    of its end."""
 
     incident: Incident = field(default_factory=Incident)
     history: History = field(default_factory=History)
     counted: dict[str, int] = field(default_factory=dict)
     broken: tuple[tuple[str, str], ...] = ()
+    gaps: LabelGaps = LabelGaps()  # noqa: RUF009 (frozen)
+    stopped: Stopped | None = None
 
     def close(
         self, specification: MonitorSpecification, layout: Layout, reference: Reference | None, window: Judged
     ) -> tuple[tuple[QualityBroken, ...], list[Told]]:
         """(what the window breaks, what is told of it)."""
+        self._look(specification, window)
         facts = self._facts(specification, layout, window)
         usual = self.history.usual(window.start, specification.window_seconds)
         counts = reference.features if reference is not None else {}
@@ -73,9 +83,23 @@ class QualityWatch:
         self.broken = tuple((b.rule, b.feature) for b in found)
         return found, told
 
-    def pass_over(self, totals: Mapping[str, int]) -> None:
+    def pass_over(self, totals: Mapping[str, int], end: float, labels_came: int) -> None:
         """A window is not judged: what it has counted is not the next one's."""
         self.counted = {name: totals.get(name, 0) for name in COUNTED}
+        self.gaps = label_gaps.passed_over(self.gaps, end, labels_came)
+
+    def _look(self, specification: MonitorSpecification, window: Judged) -> None:
+        rules = specification.quality or LEARNED
+        look = Look(
+            now=window.start + specification.window_seconds,
+            window_seconds=specification.window_seconds,
+            due=window.labels_due,
+            came=window.labels_came,
+            horizon_seconds=specification.horizon_seconds,
+            limit_seconds=rules.labels_seconds,
+            heard=window.heard,
+        )
+        self.gaps, self.stopped = label_gaps.step(self.gaps, look)
 
     def _facts(self, specification: MonitorSpecification, layout: Layout, window: Judged) -> Facts:
         gained = {name: max(0, window.totals.get(name, 0) - self.counted.get(name, 0)) for name in COUNTED}
@@ -94,12 +118,13 @@ class QualityWatch:
             labels=(0, 0) if first else (gained["unlabelled"], labels),
             duplicates=(0, 0) if first else (gained["duplicates"], records),
             silent_seconds=min(specification.window_seconds, end - last - specification.pane_seconds),
+            stopped=self.stopped,
         )
 
     def _alarm(
         self, specification: MonitorSpecification, window: Judged, found: tuple[QualityBroken, ...]
     ) -> list[Told]:
-        alarms = [_detected(specification, window, b) for b in found]
+        alarms = [_detected(specification, window, b, self.stopped) for b in found]
         seconds = specification.window_seconds
         first, *others = alarms
         before = self.incident
@@ -107,9 +132,8 @@ class QualityWatch:
         fresh = [a for a, b in zip(alarms, found, strict=True) if (b.rule, b.feature) not in self.broken]
         told: list[Told] = [*fresh]
         if change:
-            told.append(
-                _changed(specification, self.incident, change, window, _sentence(specification, found, window))
-            )
+            summary = _sentence(specification, found, window, self.stopped)
+            told.append(_changed(specification, self.incident, change, window, summary))
         return told
 
     def _quiet(self, specification: MonitorSpecification, window: Judged) -> list[Told]:
@@ -130,14 +154,21 @@ class QualityWatch:
         return tuple(dict.fromkeys((*self.broken, *known)))
 
     @property
+    def missing_labels(self) -> tuple[float, float] | None:
+        """(known, expected) of the labels, while they have stopped; None: they have not."""
+        return (float(self.stopped.came), self.stopped.expected) if self.stopped is not None else None
+
+    @property
     def open(self) -> tuple[str, ...]:
         """Its id while an incident is open."""
         return (self.incident.identity,) if self.incident.state == incidents.OPEN else ()
 
     def to_bytes(self) -> bytes:
         """A state record of its own: it changes once a window."""
-        found = {"incident": asdict(self.incident), "past": self.history.past}
-        return canonical_json(found | {"counted": self.counted, "broken": self.broken}).encode()
+        found = {"incident": asdict(self.incident), "past": self.history.past, "gaps": self.gaps.to_json()}
+        return canonical_json(
+            found | {"counted": self.counted, "broken": self.broken, "stopped": self.stopped}
+        ).encode()
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> QualityWatch:
@@ -148,12 +179,16 @@ class QualityWatch:
             History([Past(*p) for p in found["past"]]),
             found["counted"],
             tuple((rule, feature) for rule, feature in found["broken"]),
+            LabelGaps.from_json(found.get("gaps", {})),  # a state of before has seen none
+            Stopped(*found["stopped"]) if found.get("stopped") else None,
         )
 
 
-def _sentence(specification: MonitorSpecification, found: tuple[QualityBroken, ...], window: Judged) -> str:
+def _sentence(
+    specification: MonitorSpecification, found: tuple[QualityBroken, ...], window: Judged, stopped: Stopped | None
+) -> str:
     """What a person reads first."""
-    parts = [_words(specification, b) for b in found[:NAMED_MOST]]
+    parts = [_words(specification, b) if b.rule != LABELS else _stopped(stopped) for b in found[:NAMED_MOST]]
     more = f", and {len(found) - NAMED_MOST} more" if len(found) > NAMED_MOST else ""
     return f"data quality of the window since {rfc3339(window.start)}: {'; '.join(parts)}{more}"
 
@@ -171,16 +206,25 @@ def _words(specification: MonitorSpecification, b: QualityBroken) -> str:
     return f"{b.rule}{about} {b.value:.0f} {b.unit} (limit {b.limit:.0f}, usually {b.usual:.0f})"
 
 
-def _detected(specification: MonitorSpecification, window: Judged, b: QualityBroken) -> DriftDetected:
-    """``statistic``: how many times its limit, or its limit how many times what is there."""
+def _stopped(gap: Stopped | None) -> str:
+    assert gap is not None, "the rule is broken by a gap"
+    return f"since {rfc3339(gap.since)} {gap.came} labels came, {gap.expected:.0f} were expected"
+
+
+def _detected(
+    specification: MonitorSpecification, window: Judged, b: QualityBroken, stopped: Stopped | None
+) -> DriftDetected:
+    """``statistic``: how many times its limit, or its limit how many times what is there. Labels: of their gap."""
+    end = window.start + specification.window_seconds
+    since = stopped.since if stopped is not None and b.rule == LABELS else window.start
     high, low = (b.value, b.limit) if b.value >= b.limit else (b.limit, b.value)
     return DriftDetected(
         model=specification.model,
         version=window.version,
         spec=specification.spec,
-        as_of=window.start + specification.window_seconds,
-        window_start=window.start,
-        window_seconds=specification.window_seconds,
+        as_of=end,
+        window_start=since,
+        window_seconds=end - since,
         detector=f"{KIND}:{b.rule}",
         feature=b.feature,
         statistic=min(high / max(low, 1e-6), TIMES_MOST),

@@ -1,6 +1,7 @@
 """What an incident may be: six readings, each by a stated rule from numbers that the judge has anyway.
 
-    own_lag        partitions were left out of the frontier, or are silent: weight, their share
+    own_lag        partitions of which nothing is heard were left out of the frontier: weight, their share. One whose
+                   truths alone are silent, or predictions, is read to its end (merge.py): no lag of ours
     label_outage   less than half of the labels that the delay curve expects by now is there: weight, what is missing
     data_quality   rules of data quality are broken: weight 1
     prior          labels happen more or less often (by SURE standard errors and PRIOR_LEAST), and the loss is what
@@ -33,19 +34,21 @@ LABELS_LEAST = 30.0
 WEIGHT_LEAST = 0.1
 """A reading that accounts for less is not told."""
 NAMED_MOST = 5
+LABELS = "labels"
+"""The rule that a label outage breaks: a reading of its own."""
 
 
 class Signs(NamedTuple):
     """``quality``: rules that are broken (rule, feature). ``features``: alarms of features and scores. ``explained``:
     of the loss, None where it cannot be told; ``loss``: is it about the loss at all? ``labels``: (known, expected by
-    now). ``idle``: partitions that were left out, of ``partitions``."""
+    now). ``unheard``: partitions of which nothing is heard, of ``partitions``."""
 
     loss: bool
     quality: tuple[tuple[str, str], ...] = ()
     features: tuple[DriftDetected, ...] = ()
     explained: Explained | None = None
     labels: tuple[float, float] = (0.0, 0.0)
-    idle: tuple[int, ...] = ()
+    unheard: tuple[int, ...] = ()
     partitions: int = 0
 
 
@@ -56,17 +59,17 @@ def suspects(signs: Signs) -> tuple[Suspect, ...]:
 
 
 def _all(signs: Signs) -> Iterator[Suspect]:
-    if signs.idle:
-        which = ", ".join(map(str, signs.idle))
-        share = len(signs.idle) / max(len(signs.idle), signs.partitions)
-        words = f"source partitions {which} of {signs.partitions} are silent or behind, and were left out"
+    if signs.unheard:
+        which = ", ".join(map(str, signs.unheard))
+        share = len(signs.unheard) / max(len(signs.unheard), signs.partitions)
+        words = f"nothing is heard of source partitions {which} of {signs.partitions}, which were left out"
         yield Suspect(OWN_LAG, share, words)
     known, expected = signs.labels
     if expected >= LABELS_LEAST and known < HALF * expected:
         words = f"{known:.0f} labels are known of {expected:.0f} that usually are by now"
         yield Suspect(LABEL_OUTAGE, 1.0 - known / expected, words)
-    if signs.quality:
-        rules = [f"{rule} of {feature}" if feature else rule for rule, feature in signs.quality]
+    rules = [f"{rule} of {feature}" if feature else rule for rule, feature in signs.quality if rule != LABELS]
+    if rules:
         more = f" and {len(rules) - NAMED_MOST} more" if len(rules) > NAMED_MOST else ""
         yield Suspect(DATA_QUALITY, 1.0, f"rules of data quality are broken: {', '.join(rules[:NAMED_MOST])}{more}")
     if signs.loss:

@@ -57,6 +57,8 @@ def test_a_partition_that_is_silent_by_kafkas_clock_too_is_left_out_and_named() 
         (spoke(0, DAY), NOW + SILENT_MS + 1),
     )
     assert frontier.reached(HOUR) == (DAY, (1,))
+    assert frontier.left_out((1,)) == ((1,), (1,), 2), "is it the observer or the source? nothing is heard"
+    assert frontier.left_out((1,)).heard == 0.5
     assert frontier.reached(2 * DAY) == (0.0, ()), "not longer than the specification allows"
 
 
@@ -91,6 +93,19 @@ def test_truths_that_stay_away_do_not_hold_the_predictions_for_ever() -> None:
         (spoke(1, 2 * DAY, -math.inf), NOW + SILENT_MS + 2),
     )
     assert frontier.reached(HOUR) == (DAY, (0, 1))
+    left_out = frontier.left_out((0, 1))
+    assert (left_out.unheard, left_out.heard) == ((), 1.0), "their observers are there, and have read all there is"
+
+
+def test_a_partition_in_which_nothing_ever_came_misses_nothing() -> None:
+    frontier = seen(
+        (spoke(1, -math.inf), NOW),
+        (spoke(0, 0.0), NOW),
+        (spoke(0, 9.0), NOW + SILENT_MS),
+        (spoke(0, DAY), NOW + SILENT_MS + 1),
+    )
+    assert frontier.reached(HOUR) == (DAY, (1,))
+    assert frontier.left_out((1,)) == ((1,), (), 2)
 
 
 def test_a_pane_behind_what_its_own_partition_has_told_counts_just_behind_that() -> None:

@@ -64,18 +64,20 @@ def test_labels_that_stop_are_told_with_how_many_are_missing() -> None:
     assert found.why == "40 labels are known of 400 that usually are by now"
     assert suspects(Signs(loss=False, labels=(210.0, 400.0))) == ()
     assert suspects(Signs(loss=False, labels=(0.0, 20.0))) == (), "of twenty none may be chance"
+    (alone,) = suspects(Signs(loss=False, quality=(("labels", ""),), labels=(40.0, 400.0)))
+    assert alone.kind == "label_outage", "the rule that it breaks is the same reading"
 
 
-def test_partitions_that_lag_are_our_own_affair() -> None:
-    (found,) = suspects(Signs(loss=False, idle=(1, 3), partitions=4))
+def test_partitions_of_which_nothing_is_heard_may_be_our_own_affair() -> None:
+    (found,) = suspects(Signs(loss=False, unheard=(1, 3), partitions=4))
     assert (found.kind, found.weight) == ("own_lag", 0.5)
-    assert found.why == "source partitions 1, 3 of 4 are silent or behind, and were left out"
+    assert found.why == "nothing is heard of source partitions 1, 3 of 4, which were left out"
 
 
 def test_broken_data_comes_before_every_reading_of_the_loss() -> None:
     turned = histograms(traffic(-1.5), SCORE[::-1])
     broken = (("missing", "income"), ("volume", ""))
-    kinds = [kind for kind, _ in read(turned, quality=broken, idle=(0,), partitions=1)]
+    kinds = [kind for kind, _ in read(turned, quality=broken, unheard=(0,), partitions=1)]
     assert kinds[:3] == ["own_lag", "data_quality", "concept"]
     found = suspects(Signs(loss=False, quality=broken))
     assert found[0].why == "rules of data quality are broken: missing of income, volume"

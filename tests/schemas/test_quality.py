@@ -21,6 +21,7 @@ duplicates = 0.02
 out_of_range = 0.01
 volume = [100, 100000]
 freshness = "2 h"
+labels = "2 d"
 off = ["freshness"]
 
 [quality.features.amount]
@@ -42,6 +43,7 @@ def test_every_key_is_read_and_comes_back_from_the_canonical_json() -> None:
         volume_most=100_000.0,
         freshness_seconds=7_200.0,
         features=(FeatureRules("amount", missing=0.2, low=0.0, high=1e6),),
+        labels_seconds=172_800.0,
     )
     assert MonitorSpecification.from_json(spec.to_json()) == spec
 
@@ -51,6 +53,12 @@ def test_who_says_nothing_keeps_the_name_of_the_specification() -> None:
     assert spec.quality is None
     assert '"quality"' not in spec.to_json()
     assert replace(spec, quality=QualityRules()).spec != spec.spec
+
+
+def test_a_rule_that_came_later_changes_no_name_of_a_specification_that_does_not_set_it() -> None:
+    spec = compile_monitor(SMALL + EVERYTHING.replace('labels = "2 d"', ""), "loans.toml")
+    assert '"labels_seconds"' not in spec.to_json()
+    assert MonitorSpecification.from_json(spec.to_json()) == spec
 
 
 def test_the_limits_of_a_range_become_bin_edges() -> None:
