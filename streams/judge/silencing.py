@@ -29,6 +29,7 @@ from driftloop.schemas.events import (
     WindowMeasured,
 )
 from driftloop.schemas.headers import rfc3339
+from driftloop.schemas.named_detector import OF_A_FEATURE
 from driftloop.schemas.silences import Order, Silence
 from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.judge.telling import Event
@@ -151,7 +152,10 @@ class Silencing:
         return self._covering(time, told.kind, [alarm.feature for alarm in told.evidence])
 
     def _covering(self, time: float, kind: str, features: Iterable[str]) -> Silence | None:
-        return _last([s for s in self.known.values() if s.covers(time, kind, features)])
+        named = list(features)
+        about = [feature_of(watch) for watch in named]
+        covering = [s for s in self.known.values() if s.covers(time, kind, named) or s.covers(time, kind, about)]
+        return _last(covering)
 
     def to_bytes(self) -> bytes:
         """A state record of its own."""
@@ -188,6 +192,16 @@ def kind_of(alarm: DriftDetected) -> str:
     if alarm.detector.startswith(OF_RECORDS):
         return "data_quality"
     return KIND_OF_DETECTOR.get(alarm.detector, "drift")
+
+
+def feature_of(watch: str) -> str:
+    """What an alarm is about: of a detector of the user's choice, the feature whose series it watches.
+
+    >>> feature_of("missing:amount"), feature_of("amount"), feature_of("metric:auc")
+    ('amount', 'amount', 'metric:auc')
+    """
+    what, _, of = watch.partition(":")
+    return of if of and what in OF_A_FEATURE else watch
 
 
 def _last(silences: list[Silence]) -> Silence | None:

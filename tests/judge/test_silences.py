@@ -127,6 +127,28 @@ def test_a_silence_covers_its_kind_and_its_feature_alone() -> None:
         assert silencing.marked(expected).paging is pages[2], "what is expected of the loss is about it too"
 
 
+def test_a_silence_of_a_feature_covers_what_a_detector_of_ones_own_finds_in_it() -> None:
+    loss = of(DriftDetected, PLAIN)[0]
+    silencing = Silencing()
+    assert len(list(silencing.hear([order_of(0, said(0, 0, 23, feature="income"))], SPEC, START))) == 1
+    for watch, pages in (
+        ("feature:income", False),
+        ("missing:income", False),
+        ("distance:income", False),
+        ("income", False),
+        ("feature:region", True),
+        ("metric:income", True),
+        ("predictions", True),
+    ):
+        assert silencing.marked(replace(loss, detector="mine", feature=watch)).paging is pages, watch
+    both = (
+        replace(loss, detector="window_csr", feature="income"),
+        replace(loss, detector="mine", feature="unseen:income"),
+    )
+    incident = replace(of(IncidentChanged, PLAIN)[0], evidence=both)
+    assert silencing.marked(incident).silenced is not None, "both are about income alone"
+
+
 def test_a_silence_can_be_ended_before_its_time_and_ends_once() -> None:
     silence = said(1, 8, 23)
     identity = order_of(0, silence).silence.identity
