@@ -6,8 +6,8 @@
     state, judgement = step(monitor, state, pane)      pane by pane, in order of time
 
 Read in the order of the flow: plan, calendar (what and when), channels, season, noise (what is expected), evidence,
-keeper, incidents, level (what is decided), core (one period), fitting, history (the reference), monitor (the face),
-telling, state. What it finds and what it cannot see, as measured: docs/budget.md.
+keeper, incidents, level, weekly (what is decided), core (one period), fitting, history (the reference), monitor (the
+face), telling, state. What it finds and what it cannot see, as measured: docs/budget.md.
 
 >>> import numpy as np
 >>> def pane(hour, shift=0.0):

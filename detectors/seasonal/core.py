@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from driftloop.detectors.packing import Doubles
-from driftloop.detectors.seasonal import evidence, incidents, keeper, level, noise, season
+from driftloop.detectors.seasonal import evidence, incidents, keeper, level, noise, season, weekly
 from driftloop.detectors.seasonal.baseline import Baseline
 from driftloop.detectors.seasonal.channels import Channels, channels_of, measure
 from driftloop.detectors.seasonal.incidents import CALM, OPEN, OPENED, REANCHORED, RESOLVED
@@ -25,6 +25,8 @@ DOUBT = 10.0
 """While the evidence is above a tenth of the threshold the season is not learned: it would learn the drift."""
 RECENT_HOURS = 12
 """Memory of the shift that is told beside the evidence."""
+SURE_ENOUGH = 0.5
+"""While the doubt of the week is more than the noise of a period the season is not learned either."""
 SPREAD_LEAST = 0.1
 """Variance of a row, in reference variances: a constant feature is not infinitely sure."""
 
@@ -60,6 +62,7 @@ class Live(NamedTuple):
 
     season: season.Season
     level: level.Level
+    weekly: weekly.Weekly
     filter: noise.Filter
     r: Doubles
     keeper: keeper.Keeper
@@ -87,6 +90,7 @@ def begin(plan: Plan, baseline: Baseline) -> Live:
     return Live(
         baseline.season,
         level.level_of(monitors, channels, plan.clock.a_day),
+        weekly.nothing(monitors, channels),
         noise.Filter(0 * baseline.wander.a, baseline.wander.a),
         evidence.nothing(monitors, channels),
         keeper.Keeper(baseline.start[0], baseline.start[1]),
@@ -98,12 +102,15 @@ def begin(plan: Plan, baseline: Baseline) -> Live:
 
 
 class Seen(NamedTuple):
-    """A period against its season, [M, G]: deviation ``d``, ``some``: there were rows, sampling variance ``s2``,
-    standardised innovation ``z``, its ``sd``, and what the season learns: ``y`` without level, ``spread``."""
+    """A period against its season, [M, G]: deviation ``d``, ``some``: there were rows, sampling variance ``s2``;
+    variance of the innovation: ``noise``, and ``doubt`` of the week; standardised innovation ``z``, its ``sd``, and
+    what the season learns: ``y`` without level, ``spread``."""
 
     d: Doubles
     some: NDArray[np.bool_]
     s2: Doubles
+    noise: Doubles
+    doubt: Doubles
     z: Doubles
     sd: Doubles
     y: Doubles
@@ -119,14 +126,16 @@ def advance(
         live = live._replace(filter=noise.pass_time(baseline.wander, live.filter, period - live.period - 1))
     seen = look(plan, baseline, live, place, counts)
     judged = np.asarray(seen.some.any(1))
+    taken_over = seen.some & (live.level.weight[place.of_day] < level.SURE)
     live = live._replace(
+        weekly=weekly.see(live.weekly, place, seen.d, taken_over, plan.clock.a_week),
         r=evidence.climb(live.r, seen.z, plan.floor / seen.sd, seen.some),
         filter=noise.follow(baseline.wander, live.filter, seen.d, seen.s2, seen.some),
         keeper=keeper.age(live.keeper, plan.clock.budget, judged),
         recent=live.recent + np.where(seen.some, seen.d - live.recent, 0.0) / plan.clock.periods(RECENT_HOURS, 2),
         period=period,
     )
-    live, outcome = _decide(plan, live, place, seen, judged)
+    live, outcome = _decide(plan, baseline, live, place, seen, judged)
     if learn:
         live, outcome = _learn(plan, baseline, live, place, seen, outcome)
     return live, outcome
@@ -142,14 +151,18 @@ def look(plan: Plan, baseline: Baseline, live: Live, place: Place, counts: Doubl
     known = season.widening(shape, live.season.weeks[:, [place.of_week]], place, plan.clock.a_day)
     known = known + 1 / live.level.weight[place.of_day]
     f = live.filter.p * (1 + known) + s2 + baseline.own_error[place.of_day] * known
-    sd = np.sqrt(f * baseline.inflation[place.of_day])
-    d = y - e - live.level.b - live.level.offset[place.of_day]
-    own = y - live.level.b - live.level.offset[place.of_day]
+    f = f * baseline.inflation[place.of_day]
+    offset, doubt = weekly.at(live.weekly, place)
+    sd = np.sqrt(f + doubt)
+    d = y - e - live.level.b - live.level.offset[place.of_day] - offset
+    own = y - live.level.b - live.level.offset[place.of_day] - offset
     found = np.where(channels.share, 0.25, square - 2 * y * e + e * e)
-    return Seen(d, rows > 0, s2, (d - live.filter.x) / sd, sd, own, found)
+    return Seen(d, rows > 0, s2, f, doubt, (d - live.filter.x) / sd, sd, own, found)
 
 
-def _decide(plan: Plan, live: Live, place: Place, seen: Seen, judged: NDArray[np.bool_]) -> tuple[Live, Outcome]:
+def _decide(
+    plan: Plan, baseline: Baseline, live: Live, place: Place, seen: Seen, judged: NDArray[np.bool_]
+) -> tuple[Live, Outcome]:
     """Evidence against the threshold; what that does to the incident, the budget and the evidence itself."""
     parts = evidence.by_feature(plan.channels, evidence.by_channel(live.r))
     total = parts.sum(1)
@@ -163,10 +176,17 @@ def _decide(plan: Plan, live: Live, place: Place, seen: Seen, judged: NDArray[np
     opened, anew = change == OPENED, change == REANCHORED
     strong = parts * parts.shape[1] >= most[:, None]
     hot = np.where(opened[:, None], parts == parts.max(1, keepdims=True), live.hot) | (strong & alarm[:, None])
+    of_hot = hot[:, plan.channels.feature]
+    taken_over = levels.weight[place.of_day] < level.SURE
+    gone = of_hot & taken_over & (change == RESOLVED)[:, None]
+    weeks = weekly.expect_again(live.weekly, gone, _noise(baseline))
+    if anew.any():
+        weeks = _curved(plan, baseline, live._replace(level=levels, weekly=weeks), of_hot & anew[:, None])
     levels = level.forget_measured(levels, opened)
-    levels = level.anchor_anew(levels, (hot & anew[:, None])[:, plan.channels.feature])
+    levels = level.anchor_anew(levels, of_hot & anew[:, None])
     live = live._replace(
         level=levels,
+        weekly=weeks,
         r=np.where((alarm | anew)[:, None, None, None], 0.0, live.r),
         filter=live.filter._replace(x=np.where(anew[:, None], 0.0, live.filter.x)),
         keeper=keeper.pay(live.keeper, change == RESOLVED),
@@ -174,6 +194,25 @@ def _decide(plan: Plan, live: Live, place: Place, seen: Seen, judged: NDArray[np
         hot=hot,
     )
     return live, outcome._replace(change=change)
+
+
+def _curved(plan: Plan, baseline: Baseline, live: Live, hot: NDArray[np.bool_]) -> weekly.Weekly:
+    """What the channels ``hot`` have come to at the end of an incident is not what they come to on other days."""
+    clock, calendar = plan.clock, plan.settings.calendar
+    measured = {clock.slot(calendar, live.period - back) for back in range(plan.patience.measured)}
+    places = [Place(i % clock.a_day, i // clock.a_day, i) for i in range(clock.a_week)]
+    normal = np.stack([season.expected(baseline.shape, live.season, place) for place in places])
+    if live.weekly.offset:
+        normal = normal + np.stack(live.weekly.offset)
+    known = live.level.times.T[:, :, None] > 0
+    shift = np.where(known & hot, np.stack(live.level.measured), 0.0)
+    taken = weekly.Measured(shift, known, _noise(baseline), sorted(measured))
+    return weekly.expect_curved(live.weekly, plan.channels, normal, taken, plan.floor)
+
+
+def _noise(baseline: Baseline) -> Doubles:
+    """Variance of a typical period about its season, [M, G]."""
+    return np.asarray(baseline.wander.a + baseline.own_error.mean(0))
 
 
 def _measure_end(plan: Plan, live: Live, place: Place, seen: Seen) -> level.Level:
@@ -190,14 +229,17 @@ def _learn(
     """What calm monitors learn of the period: the level, provisional offsets, the season."""
     calm = (live.incidents.state == CALM) & (outcome.change == 0)
     some = seen.some & calm[:, None]
-    levels = level.creep(live.level, seen.d, baseline.tau, some)
+    sure_of = seen.noise / (seen.noise + seen.doubt)
+    levels = level.creep(live.level, seen.d * sure_of, baseline.tau, some)
     again = plan.clock.periods(level.TOLD_EVERY_HOURS)
     unit = plan.channels.shift_unit
     levels, slow = level.notice(levels, unit, baseline.level_error, calm, live.incidents.judged, again)
-    levels = level.settle(levels, place.of_day, seen.d, some)
-    sure = some & (outcome.evidence < outcome.threshold / DOUBT)[:, None]
+    levels = level.settle(levels, place.of_day, seen.d, sure_of, some)
+    hot = (live.hot & ~calm[:, None])[:, plan.channels.feature]
+    weeks = weekly.learn(live.weekly, place, seen.z * seen.sd, seen.noise, seen.doubt, seen.some & ~hot)
+    sure = some & (outcome.evidence < outcome.threshold / DOUBT)[:, None] & (sure_of >= SURE_ENOUGH)
     learned = season.learn(live.season, place, seen.y, seen.spread, sure)
-    return live._replace(level=levels, season=learned), outcome._replace(slow=slow)
+    return live._replace(level=levels, weekly=weeks, season=learned), outcome._replace(slow=slow)
 
 
 def standing(plan: Plan, live: Live) -> Outcome:

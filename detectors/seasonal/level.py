@@ -2,7 +2,8 @@
 
     b ← b + d / τ     τ = clip(1600 · sd, 72, 336) hours: what is within the noise over days is followed, a jump shows
     provisional offset by place in the day: the mean deviation of an incident's last 48 hours, of weight 2, a running
-    mean until its weight is 28 (four weeks); 1/weight of a pane's variance is added meanwhile
+    mean until its weight is 28 (four weeks); 1/weight of a pane's variance is added meanwhile. What the days of the
+    week add to it: weekly.py
 
 A level that has crept by .1 sd or 6 of its standard errors, whichever is more, from where it was last told is
 ``slow``: one standing notice, told again after four weeks. One offset a channel instead of one a place in the day
@@ -70,14 +71,15 @@ def notice(
     return level._replace(anchor=anchor, told=np.where(crept, now, level.told)), tell
 
 
-def settle(level: Level, place: int, d: Doubles, some: Facts) -> Level:
-    """A provisional offset of this place in the day learns on until it is settled."""
+def settle(level: Level, place: int, d: Doubles, sure: Doubles, some: Facts) -> Level:
+    """A provisional offset of this place in the day learns on until it is settled: the more, the surer it is, 0 to 1,
+    that the deviation is the hour's and not the week's."""
     weight = level.weight[place]
     young = some & (weight < SETTLED)
     if not young.any():
         return level
-    weight = np.where(young, weight + 1, weight)
-    offset = level.offset[place] + np.where(young, d, 0.0) / weight
+    weight = np.where(young, weight + sure, weight)
+    offset = level.offset[place] + np.where(young, sure * d, 0.0) / weight
     return level._replace(offset=replaced(level.offset, place, offset), weight=replaced(level.weight, place, weight))
 
 

@@ -69,6 +69,15 @@ def test_half_an_sd_is_told_within_a_day_by_name_and_stands_until_it_is_the_new_
     assert told[START + (WEEK + 69) * HOUR].status == "OK"
 
 
+def test_a_new_normal_of_weekdays_is_no_drift_at_the_weekend() -> None:
+    """The week of this stream has a shape: what half an sd does to the spread of income is another thing then."""
+    judge = judge_of(SEASONAL)
+    judge.run(stream_of(SEASONAL, hours(0, WEEK)), stream_of(SEASONAL, hours(WEEK, 13 * 24, shift=0.5)))
+    drifting = [(w.window_start - START) / HOUR - WEEK for w in windows(judge) if w.status == "DRIFT"]
+    assert drifting == [drifting[0] + hour for hour in range(60)], "one stretch, on the Wednesday it began"
+    assert 0 <= drifting[0] < 24
+
+
 def test_the_shift_that_would_not_be_seen_is_a_number_of_the_window_and_holds() -> None:
     def alarms_within_a_day(shift: float) -> int:
         judge = judge_of(SEASONAL)

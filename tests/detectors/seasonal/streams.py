@@ -34,16 +34,17 @@ def panes(
     shift_from: int = 0,
     wander: float = 0.0,
     amplitude: float = 0.7,
+    weekend: float = 0.0,
 ) -> Iterator[Pane]:
     """Hourly panes; ``shift`` sd in the numeric feature ``shifted``, ``shift_from`` hours on; ``wander`` sd of AR(1)
-    noise, rho .9, in all.
+    noise, rho .9, in all; all numeric features are ``weekend`` sd higher then.
     """
     rng = np.random.default_rng([seed, first])
     x = rng.normal(0, 1, numeric)
     for hour in range(first, first + hours):
         x = 0.9 * x + rng.normal(0, np.sqrt(1 - 0.81), numeric)
         turn = 2 * np.pi * hour / 24
-        mean = amplitude * np.sin(turn + np.arange(numeric)) + wander * x
+        mean = amplitude * np.sin(turn + np.arange(numeric)) + wander * x + weekend * (hour // 24 % 7 >= 5)
         mean[shifted] += shift * (hour >= first + shift_from)
         below = norm.cdf(EDGES - mean[:, None])
         p = np.diff(np.c_[np.zeros(numeric), below, np.ones(numeric)])
