@@ -1,6 +1,6 @@
 """How often labels are said to have stopped when they have not, and how soon it is seen when they have: no broker.
 
-    python benchmarks/label_gaps.py [--weeks 104] [--seeds 20] [--json FILE]
+    python benchmarks/label_gaps.py [--weeks 104] [--seeds 6] [--json FILE]
 
 Each world says when the label of a prediction is known; predictions have a daily cycle and weekends at 60 %, days
 differ (log-normal, sd .2), nine of ten are labelled. Hourly panes; windows of an hour and of a day. Nothing is ever
@@ -166,7 +166,7 @@ def run(weeks: int, seeds: int) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weeks", type=int, default=104)
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     table = run(arguments.weeks, arguments.seeds)

@@ -26,6 +26,7 @@
 Role history counts for totals and the delay curve, and is never told. On the drift topic: ``DriftDetected`` for each
 alarm (of features: one for each that reached the threshold alone, at least the strongest; of quality: one for each
 rule that was not broken in the window before), ``IncidentChanged`` for performance and data quality. The budget is
-split between the tests: each may alarm once in as many budgets as there are (``features.families``); quality and
-detectors of the user's choice (named_watch.py) take nothing of it.
+split between the families of tests: each may alarm once in as many budgets as there are (``features.families``); that
+of the features has the estimates in it, a quarter of its part. Quality and detectors of the user's choice
+(named_watch.py) take nothing of it.
 """

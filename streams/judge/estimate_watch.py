@@ -8,7 +8,8 @@ of a window does not matter. With a season hours differ by right, and windows ar
 alarm of ``effect_error`` or more is above the floor; an estimate that has not fallen at all is none. While the
 estimates are withdrawn (estimate_trust.py) nothing is ranked, and ranking begins anew afterwards.
 
-False alarms come on top of the budget that features and errors share: one in ``BUDGETS`` budgets at most.
+It is part of the monitor's budget: it has a quarter of what the features' family may use (features.py). An alarm
+above the floor opens an incident, until labels say what it is (performance.py).
 """
 
 from __future__ import annotations
@@ -40,7 +41,6 @@ from numpy.typing import NDArray
 
 DETECTOR = "cbpe"
 RANKED = ("accuracy", "auc")
-BUDGETS = 4
 _DECIMALS = 6
 WINDOWS_MOST = 512
 """Scores remembered: 8 kB."""
@@ -49,12 +49,15 @@ WINDOWS_MOST = 512
 @dataclass(slots=True)
 class EstimateWatch:
     """``of``: reference and champion of what is ranked. ``carried``: rows by bin of the score that wait for more
-    windows; None: none do."""
+    windows; None: none do. ``fallen``: how far the last window is below the reference in the figure that has fallen
+    most, None: it was not ranked; ``reason``: why there is no estimate."""
 
     trust: EstimateTrust = field(default_factory=EstimateTrust)
     test: window_csr.State | None = None
     carried: Counts | None = None
     of: tuple[str, str] = ("", "")
+    fallen: float | None = None
+    reason: str = ""
 
     def close(
         self,
@@ -69,6 +72,7 @@ class EstimateWatch:
         specification = edition.specification
         panes = [pane for window in found if window.group.version == version for pane in window.panes.values()]
         trust = self.trust.now(specification, reference, version)
+        self.fallen, self.reason = None, trust.reason
         if self.of != self.trust.of or trust.reason:
             self.test, self.carried, self.of = None, None, self.trust.of
         if trust.reason or trust.calibration is None or not panes:
@@ -92,10 +96,16 @@ class EstimateWatch:
         counts: Counts,
     ) -> list[DriftDetected]:
         falls = falls_of(specification, calibration, counts)
+        self.fallen = max((fall for fall in falls.sizes.tolist() if not math.isnan(fall)), default=0.0)
         known = reference.calibration
         assert known is not None, "it is what trust stands on"
         ties = [window_csr.uniform_of(specification.model, DETECTOR, name, start) for name in RANKED]
-        settings = _settings(len(RANKED), BUDGETS * specification.budget_seconds / specification.window_seconds)
+        settings = _settings(
+            len(RANKED),
+            features.budgets_of_estimates(specification)
+            * specification.budget_seconds
+            / specification.window_seconds,
+        )
         state = self.test or _begin(specification, known, settings)
         self.test, verdict = window_csr.step(
             settings, state, window_csr.Scores(falls.ranked(np.array(known.between)).tolist(), ties)

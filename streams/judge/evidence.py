@@ -18,6 +18,7 @@ import numpy as np
 from driftloop.schemas.events import DriftDetected, IncidentChanged, LossShare, OffsetRange
 from driftloop.streams.judge import attribution, estimate_watch, loss_given_score
 from driftloop.streams.judge.editions import Edition
+from driftloop.streams.judge.incidents import LOSS, PERFORMANCE
 from driftloop.streams.judge.ledger import CHAMPION, Ledger
 from driftloop.streams.judge.loss_given_score import Explained
 from driftloop.streams.judge.merge import LeftOut
@@ -27,8 +28,6 @@ from driftloop.streams.judge.silencing import kind_of
 from driftloop.streams.judge.sums import FEATURES, LABELS, PaneSums, Total, total
 from driftloop.streams.judge.suspects import Signs, suspects
 from driftloop.streams.judge.windows import Window
-
-PERFORMANCE = "performance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Evidence:
         """The event with all of it; one that is resolved says no more."""
         if told.change == "resolved":
             return told
-        is_loss = told.kind == PERFORMANCE
+        is_loss = told.kind == PERFORMANCE and any(a.detector == LOSS and a.paging for a in told.evidence)
         shares = self._shares(scene) if is_loss else ()
         panes = scene.panes()
         sums = total(scene.edition.layout, [pane for _, pane in panes])
@@ -83,6 +82,7 @@ class Evidence:
         features = tuple(alarm for alarm in told.evidence if kind_of(alarm) == "drift" and alarm.feature in inputs)
         signs = Signs(
             loss=is_loss,
+            expected=tuple(a for a in told.evidence if a.detector == estimate_watch.DETECTOR and not is_loss),
             quality=scene.quality,
             features=features,
             explained=_explained(sums, scene) if is_loss else None,

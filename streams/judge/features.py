@@ -26,14 +26,30 @@ NAMED_MOST = 5
 
 
 def families(specification: MonitorSpecification) -> int:
-    """Families of tests that share the budget: errors, features, and embeddings where there are any. Each may use its
-    part of the allowed alarms."""
+    """Families of tests that share the budget: errors, features with estimates, and embeddings where there are any.
+    Each may use its part of the allowed alarms."""
     return 3 if specification.embeddings else 2
 
 
+ESTIMATES_PART = 0.25
+"""Of what the family of the features may use, where windows have estimates without labels: those are made of scores
+alone, and the feature test knows the scores' causes. Its threshold rises by a third."""
+
+
+def budgets_of_features(specification: MonitorSpecification) -> float:
+    """The feature test may alarm falsely once in so many budgets."""
+    estimated = specification.task != "regression"
+    return families(specification) / (1.0 - ESTIMATES_PART if estimated else 1.0)
+
+
+def budgets_of_estimates(specification: MonitorSpecification) -> float:
+    """And the estimates (estimate_watch.py) once in so many."""
+    return families(specification) / ESTIMATES_PART
+
+
 def settings_of(specification: MonitorSpecification) -> window_csr.Settings:
-    """Its run length is counted in windows: one false alarm in as many budgets as there are families."""
-    windows = families(specification) * specification.budget_seconds / specification.window_seconds
+    """Its run length is counted in windows."""
+    windows = budgets_of_features(specification) * specification.budget_seconds / specification.window_seconds
     return window_csr.Settings(max(1, len(specification.features)), max(1.0, windows))
 
 

@@ -1,6 +1,8 @@
 """An incident: opened when the loss test alarms above the effect floor, resolved when the loss is back.
 
 One of data quality (quality_watch.py) has the same life: every broken rule is an alarm, a window without one quiet.
+A fall that is expected before labels are in (estimate_watch.py) is an alarm too. Until labels confirm it the incident
+**is expected**: it is told, and nobody retrains on it. It is quiet as well when the estimate is back, or withdrawn.
 
     (calm, alarm)    -> open   opened          (open, alarm)    -> open  updated
     (calm, slight)   -> calm   -               (open, slight)   -> open  -
@@ -21,6 +23,8 @@ from driftloop.schemas.events import DriftDetected
 from driftloop.schemas.headers import event_id, rfc3339
 
 PERFORMANCE = "performance"
+LOSS = "e_detector"
+"""The detector of the loss (performance.py)."""
 CALM, OPEN = "calm", "open"
 ALARM, SLIGHT, QUIET, REPLACED = "alarm", "slight", "quiet", "replaced"
 TRANSITIONS: dict[tuple[str, str], tuple[str, str]] = {
@@ -90,6 +94,18 @@ def alarm(
     return after, change
 
 
+def is_expected(incident: Incident) -> bool:
+    """It is open, and no labels have confirmed it."""
+    return incident.state == OPEN and not any(e.detector == LOSS and e.paging for e in incident.evidence)
+
+
+def expected_sentence(version: str, alarms: tuple[DriftDetected, ...]) -> str:
+    """What a person reads first."""
+    falls = " and ".join(f"{a.feature.removeprefix('estimated_')} {a.effect:.4f} lower" for a in alarms)
+    since = rfc3339(alarms[0].window_start)
+    return f"before labels are in, of {version} is expected: {falls} than in its reference, since {since}"
+
+
 def attach(incident: Incident, evidence: tuple[DriftDetected, ...]) -> Incident:
     """What features have alarmed while it is open."""
     return incident if incident.state == CALM else replace(incident, evidence=ranked((*incident.evidence, *evidence)))
@@ -122,7 +138,7 @@ def ranked(evidence: tuple[DriftDetected, ...]) -> tuple[DriftDetected, ...]:
     """Once each, the newest of a (detector, feature); loss first, then by how far the threshold was passed."""
     newest = {(e.detector, e.feature): e for e in sorted(evidence, key=lambda e: e.as_of)}
     order = sorted(
-        newest.values(), key=lambda e: (e.detector != "e_detector", -e.statistic / e.threshold, e.detector, e.feature)
+        newest.values(), key=lambda e: (e.detector != LOSS, -e.statistic / e.threshold, e.detector, e.feature)
     )
     return tuple(order[:EVIDENCE_MOST])
 

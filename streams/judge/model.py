@@ -30,7 +30,7 @@ from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
 from driftloop.streams.judge.measured import Moment, measure
 from driftloop.streams.judge.merge import LeftOut
 from driftloop.streams.judge.named_watch import NamedWatch
-from driftloop.streams.judge.performance import MaturedPane, Performance
+from driftloop.streams.judge.performance import Expected, MaturedPane, Performance
 from driftloop.streams.judge.quality_watch import Judged, QualityWatch
 from driftloop.streams.judge.reference import Lookup, Reference
 from driftloop.streams.judge.silencing import Silencing
@@ -264,10 +264,27 @@ class ModelJudge:
             return
         alone = {window.group.version for window in found} == {champion.version}
         alarms = self.inputs.close(edition, reference, champion.version, start, sums, alone)
-        alarms += self.estimates.close(edition, champion.version, reference, start, found)
-        self.performance.attach(tuple(alarms))
-        self._note(specification, alarms, end)
-        yield from alarms
+        own = self.estimates.close(edition, champion.version, reference, start, found)
+        self.performance.attach((*alarms, *own))
+        self._note(specification, (*alarms, *own), end)
+        yield from (*alarms, *own)
+        yield from self._expect(specification, champion, tuple(own), end)
+
+    def _expect(
+        self, specification: MonitorSpecification, champion: Champion, alarms: tuple[DriftDetected, ...], end: float
+    ) -> Iterator[Told]:
+        """What the estimates say of a window that has closed may be an incident."""
+        group = Group(champion.version, CHAMPION, champion.spec)
+        expected = Expected(
+            champion.version,
+            end,
+            alarms,
+            self.estimates.fallen,
+            self.estimates.reason,
+            lambda since: self.ledger.offsets(group, since, end),
+        )
+        known = (*self._recent(specification, end), *self.quality.incident.evidence)
+        yield from self.performance.expect(specification, expected, known)
 
     def _measure(
         self, closing: str, window: Window, reference: Reference | None, now: float, idle: LeftOut
@@ -276,7 +293,6 @@ class ModelJudge:
         specification, champion = edition.specification, self.champion
         whose = champion is not None and window.group == Group(champion.version, CHAMPION, champion.spec)
         fits = reference if champion is not None and champion.spec == window.group.spec else None
-        incident = self.performance.incident
         moment = Moment(
             as_of=now,
             closing=closing,
@@ -287,7 +303,7 @@ class ModelJudge:
             remark=_joined(self.inputs.features.remark(), self.named.remark(specification, now)) if whose else "",
             blind_below=self.inputs.features.blind_below if whose else None,
             trust=self.estimates.trust.now(specification, reference, window.group.version) if whose else NOT_WATCHED,
-            open_incidents=(incident.identity,) if incident.state == incidents.OPEN else (),
+            open_incidents=self.performance.open,
             quality_incidents=self.quality.open,
             totals=self.ledger.totals.told(),
             partitions_idle=idle.partitions,

@@ -49,6 +49,18 @@ class MaturedPane:
     offsets_since: Callable[[float], tuple[OffsetRange, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the estimates without labels say of a window of the champion (estimate_watch.py)."""
+
+    version: str
+    end: float
+    alarms: tuple[DriftDetected, ...]
+    fallen: float | None
+    reason: str
+    offsets_since: Callable[[float], tuple[OffsetRange, ...]]
+
+
 @dataclass(slots=True)
 class Performance:
     """``test`` None: no pane has been judged in this time of the champion's."""
@@ -83,7 +95,8 @@ class Performance:
             e_detector.Losses(pane.start, pane.loss_counts, pane.loss_sum),
         )
         if not verdict.alarmed:
-            self.incident = incidents.matured(self.incident, rows, pane.loss_sum)
+            if not incidents.is_expected(self.incident) or pane.start >= self.incident.began_at:
+                self.incident = incidents.matured(self.incident, rows, pane.loss_sum)
             return self._resolve(specification, baseline, pane)
         change = e_detector.suspected(self.test)
         self.test, self.alarmed_at = e_detector.start(settings), pane.as_of
@@ -103,7 +116,8 @@ class Performance:
             unit=loss.unit,
             paging=effect >= specification.effect_error,
         )
-        self.incident, told = incidents.alarm(self.incident, found, known, specification.window_seconds)
+        every = 0.0 if incidents.is_expected(self.incident) else specification.window_seconds
+        self.incident, told = incidents.alarm(self.incident, found, known, every)
         if not told:
             return [found]
         summary = incidents.sentence(
@@ -115,6 +129,37 @@ class Performance:
                 specification, self.incident, told, pane.as_of, summary, pane.offsets_since(self.incident.began_at)
             ),
         ]
+
+    def expect(
+        self, specification: MonitorSpecification, now: Expected, known: tuple[DriftDetected, ...]
+    ) -> list[Told]:
+        """A fall that is expected before labels are in opens an incident, or goes on in one that labels have not
+        confirmed. It ends when the estimate is withdrawn, or is back within the floor; labels may end it before."""
+        before, seconds = self.incident, specification.window_seconds
+        if (found := next((a for a in now.alarms if a.paging), None)) is not None:
+            if before.state == incidents.OPEN and not incidents.is_expected(before):
+                return []
+            beside = tuple(alarm for alarm in known if alarm.detector != DETECTOR)  # of an incident that is over
+            self.incident, told = incidents.alarm(before, found, (*now.alarms, *beside), seconds)
+            offsets = now.offsets_since(self.incident.began_at)
+            words = incidents.expected_sentence(self.incident.version, now.alarms)
+            return [_changed(specification, self.incident, told, now.end, words, offsets)] if told else []
+        if not incidents.is_expected(before):
+            return []
+        words = f"what was expected is taken back: {now.reason}"
+        if not now.reason:
+            is_back = now.fallen is not None and now.fallen < specification.effect_error
+            if not is_back or now.end < before.alarm_at + incidents.QUIET_WINDOWS * seconds:
+                return []
+            words = f"back to normal: what is expected is {now.fallen:+.4f} below the reference"
+        self.incident, change = incidents.close(before, incidents.QUIET)
+        return [_changed(specification, before, change, now.end, words)]
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Its id while an incident is open that labels have confirmed: one that asks for a fit."""
+        stands = self.incident.state == incidents.OPEN and not incidents.is_expected(self.incident)
+        return (self.incident.identity,) if stands else ()
 
     def attach(self, evidence: tuple[DriftDetected, ...]) -> None:
         """Alarms of features while the incident is open are evidence of it."""

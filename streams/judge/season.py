@@ -18,7 +18,7 @@ from driftloop.detectors import packing, seasonal
 from driftloop.detectors.seasonal import Baseline, Calendar, Histogram, Monitor, Settings, Unknown
 from driftloop.schemas.season import Season, SeasonBaseline
 from driftloop.schemas.specification import Feature, MonitorSpecification
-from driftloop.streams.judge.features import families
+from driftloop.streams.judge.features import budgets_of_features
 from driftloop.streams.judge.sums import FEATURES, Counts, Layout
 
 DAY_SECONDS = 86_400.0
@@ -46,7 +46,7 @@ def settings_of(specification: MonitorSpecification, slots: str = "", score_bins
         histograms.append(Histogram(SCORE, "score", score_bins))
     return Settings(
         tuple(histograms),
-        budget_seconds=families(specification) * specification.budget_seconds,
+        budget_seconds=budgets_of_features(specification) * specification.budget_seconds,
         pane_seconds=specification.window_seconds,
         calendar=_calendar(specification, slots),
         by=_season(specification).by,

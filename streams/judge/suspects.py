@@ -8,6 +8,7 @@
                    that alone makes of it (loss_given_score.py): weight, the share of the rise so explained
     covariate      the loss is what the new scores make of it, the truth given the score as it was: weight, likewise;
                    where that cannot be told (not a binary model) features that alarm weigh a HALF
+                   Of a fall that is expected before labels are in it is all: estimates know the scores alone
     concept        what neither explains of the rise of the loss
 
 Nothing is excluded by another: the weights say how much each accounts for, the order breaks ties. Data come first: a
@@ -41,7 +42,8 @@ LABELS = "labels"
 class Signs(NamedTuple):
     """``quality``: rules that are broken (rule, feature). ``features``: alarms of features and scores. ``explained``:
     of the loss, None where it cannot be told; ``loss``: is it about the loss at all? ``labels``: (known, expected by
-    now). ``unheard``: partitions of which nothing is heard, of ``partitions``."""
+    now). ``unheard``: partitions of which nothing is heard, of ``partitions``. ``expected``: alarms of the estimates,
+    while labels have not confirmed them."""
 
     loss: bool
     quality: tuple[tuple[str, str], ...] = ()
@@ -50,6 +52,7 @@ class Signs(NamedTuple):
     labels: tuple[float, float] = (0.0, 0.0)
     unheard: tuple[int, ...] = ()
     partitions: int = 0
+    expected: tuple[DriftDetected, ...] = ()
 
 
 def suspects(signs: Signs) -> tuple[Suspect, ...]:
@@ -74,11 +77,12 @@ def _all(signs: Signs) -> Iterator[Suspect]:
         yield Suspect(DATA_QUALITY, 1.0, f"rules of data quality are broken: {', '.join(rules[:NAMED_MOST])}{more}")
     if signs.loss:
         yield from _of_loss(signs)
+    elif signs.expected:
+        yield Suspect(COVARIATE, 1.0, f"no label says so yet, the scores do: {_moved(signs)}")
 
 
 def _of_loss(signs: Signs) -> Iterator[Suspect]:
-    names = ", ".join(dict.fromkeys(alarm.feature for alarm in signs.features[:NAMED_MOST]))
-    moved = f"{names} moved" if names else "no feature alarms"
+    names, moved = _names(signs), _moved(signs)
     if (e := signs.explained) is None:
         if names:
             yield Suspect(COVARIATE, HALF, f"{moved}; how the loss goes with the score is not known")
@@ -95,3 +99,12 @@ def _of_loss(signs: Signs) -> Iterator[Suspect]:
     rest = 1.0 - max(prior, covariate) if e.now > e.before else 0.0
     why = f"{rise}; new scores alone make it {e.if_covariate:.4f}, the new share of labels {e.if_prior:.4f}: {labels}"
     yield Suspect(CONCEPT, rest, why)
+
+
+def _names(signs: Signs) -> str:
+    return ", ".join(dict.fromkeys(alarm.feature for alarm in signs.features[:NAMED_MOST]))
+
+
+def _moved(signs: Signs) -> str:
+    names = _names(signs)
+    return f"{names} moved" if names else "no feature alarms"

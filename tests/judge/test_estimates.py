@@ -13,18 +13,19 @@ from driftloop.console.reference_calibration import learn_calibration
 from driftloop.console.reference_rows import ReferenceRows
 from driftloop.schemas.bins import score_codes
 from driftloop.schemas.calibration import CalibrationBaseline
-from driftloop.schemas.events import DriftDetected, WindowMeasured
+from driftloop.schemas.events import DriftDetected, IncidentChanged, WindowMeasured
 from driftloop.schemas.reference import Baselines
-from driftloop.streams.judge import estimates
+from driftloop.streams.judge import estimates, incidents
 from driftloop.streams.judge.editions import edition_of
 from driftloop.streams.judge.estimate_watch import EstimateWatch
-from driftloop.streams.judge.reference import Reference
+from driftloop.streams.judge.performance import Expected, MaturedPane, Performance
+from driftloop.streams.judge.reference import LossBaseline, Reference
 from driftloop.streams.judge.state import Group
 from driftloop.streams.judge.sums import PaneSums
 from driftloop.streams.judge.windows import Window
 from sklearn.isotonic import IsotonicRegression
 
-from .scenes import DAY, SPEC, START, Judge, Row, Shelf, baselines_of, make_rows, panes_of, streams_of
+from .scenes import DAY, LOSS_EDGES, SPEC, START, Judge, Row, Shelf, baselines_of, make_rows, panes_of, streams_of
 
 PER_DAY = 300
 REFERENCE = tuple(make_rows(seed=5, days=30, per_day=200))
@@ -107,7 +108,85 @@ def test_inputs_that_are_harder_to_judge_are_an_alarm_before_any_label_says_so()
     assert fallen > 0.1
     assert {w.estimate_reason for w in windows(told)} == {""}
     at = next(w for w in windows(told) if w.window_start == first.window_start)
-    assert (at.status, "drift of estimated_" in at.status_reason) == ("DRIFT", True)
+    assert at.status == "DRIFT"
+    (opened, *others) = [e for e in told if isinstance(e, IncidentChanged)]
+    assert {e.incident for e in others} == {opened.incident}, "the loss and what is expected of it are one incident"
+    assert {"cbpe", "e_detector"} <= {a.detector for a in others[-1].evidence}
+
+
+def test_a_fall_that_no_label_has_confirmed_is_an_incident_nobody_retrains_on_until_the_estimate_is_back() -> None:
+    hard = make_rows(2, 8, per_day=100, first_day=10, spread=0.4)
+    later = [*hard, *make_rows(3, 5, per_day=100, first_day=18)]
+    told = told_of([*make_rows(1, 10, per_day=100), *(replace(r, label=None, delay=None) for r in later)], 24)
+    first = alarms(told)[0]
+    opened, *others = [e for e in told if isinstance(e, IncidentChanged) and e.kind == "performance"]
+    assert (opened.kind, opened.change, opened.as_of) == ("performance", "opened", first.as_of)
+    figure = first.feature.removeprefix("estimated_")
+    assert opened.summary.startswith(f"before labels are in, of v1 is expected: {figure} {first.effect:.4f} lower")
+    assert {a.detector for a in opened.evidence} == {"cbpe"}
+    assert {o.topic for o in opened.offsets} >= {"predictions"}
+    assert [(s.kind, s.weight) for s in opened.suspects] == [("covariate", 1.0)], "scores are all it knows"
+    resolved = others[-1]
+    assert (resolved.change, resolved.incident) == ("resolved", opened.incident)
+    assert START + 19 * DAY <= resolved.as_of <= START + 21 * DAY
+    assert resolved.summary.startswith("back to normal: what is expected is ")
+    assert [w for w in windows(told) if w.open_incidents] == [], "no fit before labels say so"
+    inside = [w for w in windows(told) if opened.as_of < w.as_of < resolved.as_of]
+    assert {w.status for w in inside} == {"DRIFT"}
+
+
+FALL = DriftDetected(
+    "loans", "v1", SPEC.spec, START + DAY, START, DAY, "cbpe", "estimated_auc", 9.0, 8.0, 0.1, "share", True
+)
+LOSS = replace(FALL, detector="e_detector", feature="log_loss", effect=0.2, unit="nats", as_of=START + 3 * DAY)
+
+
+def said(
+    watch: Performance, day: float, fall: DriftDetected | None, fallen: float | None = None, reason: str = ""
+) -> list:
+    alarms = () if fall is None else (replace(fall, as_of=START + day * DAY),)
+    return watch.expect(SPEC, Expected("v1", START + day * DAY, alarms, fallen, reason, lambda _: ()), (LOSS,))
+
+
+def test_an_estimate_that_is_withdrawn_ends_what_it_has_opened_and_nothing_that_labels_have_confirmed() -> None:
+    watch = Performance()
+    assert said(watch, 1, replace(FALL, paging=False)) == [], "below the floor"
+    assert [e.change for e in said(watch, 1, FALL)] == ["opened"]
+    assert watch.open == (), "labels have not confirmed it, and the loss of another incident says nothing of this one"
+    assert [e.change for e in said(watch, 2, FALL)] == ["updated"]
+    (gone,) = said(watch, 3, None, None, "estimate withdrawn: AUC was estimated at 0.7, labels say 0.9")
+    assert (gone.change, gone.summary) == (
+        "resolved",
+        "what was expected is taken back: estimate withdrawn: AUC was estimated at 0.7, labels say 0.9",
+    )
+    assert said(watch, 4, None, None, "estimate withdrawn: …") == []
+
+    said(watch, 5, FALL)
+    watch.incident, change = incidents.alarm(watch.incident, replace(LOSS, as_of=START + 6 * DAY), (), 0.0)
+    assert (change, watch.open) == ("updated", (watch.incident.identity,))
+    assert said(watch, 6, FALL) == said(watch, 9, None, 0.0) == said(watch, 9, None, None, "withdrawn") == []
+
+
+def test_what_is_expected_ends_once_it_is_back_for_two_windows() -> None:
+    watch = Performance()
+    said(watch, 1, FALL)
+    assert said(watch, 2, None, 0.0) == [], "one window is no habit"
+    assert said(watch, 3, None, 0.02) == [], "above the floor of .01"
+    assert [e.change for e in said(watch, 4, None, 0.009)] == ["resolved"]
+
+
+def test_labels_of_its_own_time_end_it_before_the_estimate_does() -> None:
+    watch, known = Performance(), Reference("r", {}, LossBaseline(0.5, 0.52, 1.0))
+    said(watch, 1, FALL)
+
+    def mature(day: float, as_of: float) -> list:
+        losses = np.zeros(512, np.int64)
+        losses[np.searchsorted(LOSS_EDGES, 0.5, side="right")] = 30
+        pane = MaturedPane("v1", START + day * DAY, losses, 15.0, START + as_of * DAY, lambda _: ())
+        return watch.mature(SPEC, known, pane, ())
+
+    assert mature(-1, 4) == [], "predicted before the fall: it says nothing"
+    assert [e.change for e in mature(0, 4)] == ["resolved"]
 
 
 def test_the_traffic_of_a_window_does_not_alarm_and_a_narrower_spread_does() -> None:
