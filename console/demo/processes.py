@@ -18,7 +18,8 @@ from driftloop.console.broker.embedded import EmbeddedBroker
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 20.0
+"""A worker that has not drained 15 s after it was told to ends all the same (streams/transport/run.py)."""
 LOOK_SECONDS = 0.02
 OFFLINE = "offline"
 PACKAGE = "driftloop.console.demo"
@@ -93,7 +94,10 @@ class Processes:
 
     def _stop(self, names: Sequence[str]) -> None:
         for name in names:
-            self.running[name].terminate()
+            if name in self._jobs:
+                self.running[name].kill()  # it has nothing to drain, and at its low priority may take long to hear
+            else:
+                self.running[name].terminate()
         for name in names:
             process = self.running[name]
             try:
