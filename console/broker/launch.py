@@ -21,7 +21,8 @@ HEAP = ("-Xms96m", "-Xmx256m")
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.awt.headless=true")
 # From Java 24 on these are warned about, and later refused, unless allowed.
 JVM_24 = ("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow")
-READY_SECONDS_MOST = 60.0
+READY_SECONDS_MOST = 180.0
+"""On a busy machine one took 70 s; a broker that ends meanwhile is noticed at once."""
 
 
 class Broker(NamedTuple):

@@ -14,6 +14,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 from driftloop.client.producer import Producer
+from driftloop.console.monitor import apply_monitor
+from driftloop.console.reference import Selection, build
 from driftloop.schemas import codec
 from driftloop.schemas.events import DecisionRecorded, WindowMeasured
 from driftloop.schemas.settings import Settings
@@ -179,7 +181,14 @@ def publish(
 
 
 def prepare(loop: Loop, world: World) -> None:
-    """Specification, history and reference, as an operator would set them up."""
+    """Specification, history and reference: what `prepare_by_command` does, without a process a command."""
+    apply_monitor(loop.settings, SPECIFICATION)
+    publish(loop.settings, steps_of(world)[0], world.live_from)
+    assert list(build(loop.settings, MODEL, Selection(role="history")))
+
+
+def prepare_by_command(loop: Loop, world: World) -> None:
+    """The same, as an operator would set them up."""
     loop.command("monitor", "apply", str(SPECIFICATION))
     publish(loop.settings, steps_of(world)[0], world.live_from)
     loop.command("reference", "build", MODEL, "--role", "history")

@@ -92,16 +92,18 @@ def expect_as_if_nothing_had_been(loop: Loop) -> None:
     """The second half, and all final numbers against the plain list of loans."""
     loop.start("observer", "judge")
     publish(loop.settings, halves()[1], END)
-    last = WORLD.end - DAY
-    final = [
-        w
-        for w in loop.wait(
-            "the last window",
-            lambda: [w for w in loop.read("windows") if w.closing == "labels" and w.window_start == last],
-            120,
-        )
-        if isinstance(w, WindowMeasured)
-    ]
+    expect_final_numbers(loop)
+
+
+def last_told(loop: Loop) -> list[WindowMeasured]:
+    """The last day, as it was told when its labels were final."""
+    windows = [w for w in loop.read("windows") if isinstance(w, WindowMeasured)]
+    return [w for w in windows if w.closing == "labels" and w.window_start == WORLD.end - DAY]
+
+
+def expect_final_numbers(loop: Loop, told_before: int = 0) -> None:
+    """Once the last window is told anew."""
+    final = loop.wait("the last window", lambda: last_told(loop)[told_before:], 120)
     windows = final_windows([w for w in loop.read("windows") if isinstance(w, WindowMeasured)])
     for start, truth in expected_windows(WORLD, until=END).items():
         window = windows[start, "v1"]
@@ -232,17 +234,14 @@ def let_panes_expire(settings: Settings) -> None:
         future.result(20)
 
 
-@pytest.mark.kafka
-@pytest.mark.parametrize("service", ["observer", "judge"])
-def test_what_a_worker_says_of_a_foreign_state_leads_to_the_same_numbers(loop: Loop, service: str) -> None:
+def begin_anew(loop: Loop, service: str) -> None:
+    """What a worker says when it finds a foreign state, and then, word for word, what it says."""
     assert set(loop.stop().values()) == {0}
     of_another_version(loop, f"{service}-state")
     let_panes_expire(loop.settings)
     loop.start(service)
     assert loop.processes.pop(service).wait(60) == Exit.CONFIG
     assert BEGIN_ANEW in (loop.logs / f"{service}.log").read_text()
-    before = Counter(w.window_start for w in loop.read("windows"))
-
     admin, topic = AdminClient(loop.settings.confluent()), loop.settings.topic(f"{service}-state")
     admin.delete_topics([topic])[topic].result(20)
     commands = [("topics", "apply"), *([("rewind", "observer", "--to", "earliest", "--yes")] * (service == "judge"))]
@@ -250,7 +249,15 @@ def test_what_a_worker_says_of_a_foreign_state_leads_to_the_same_numbers(loop: L
         assert f"`driftloop {' '.join(command).removesuffix(' --yes')}`" in BEGIN_ANEW
         code, said = driftloop(loop, *command)
         assert code == 0, said
+
+
+@pytest.mark.kafka
+def test_what_a_worker_says_of_a_foreign_state_leads_to_the_same_numbers(loop: Loop) -> None:
+    begin_anew(loop, "observer")
     expect_as_if_nothing_had_been(loop)
-    if service == "judge":
-        told = Counter(w.window_start for w in loop.read("windows"))
-        assert all(told[start] > count for start, count in before.items()), "all that it had told is told again"
+    before, of_last_day = Counter(w.window_start for w in loop.read("windows")), len(last_told(loop))
+    begin_anew(loop, "judge")
+    loop.start("observer", "judge")
+    expect_final_numbers(loop, of_last_day)
+    told = Counter(w.window_start for w in loop.read("windows"))
+    assert all(told[start] > count for start, count in before.items()), "all that it had told is told again"

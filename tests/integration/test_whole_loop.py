@@ -10,7 +10,7 @@ from driftloop.client import follow
 from driftloop.schemas.events import DecisionRecorded, IncidentChanged, WindowMeasured
 from driftloop.schemas.settings import Settings
 
-from .loop import MODEL, ended_runs, final_windows, prepare, publish, running, steps_of
+from .loop import MODEL, ended_runs, final_windows, prepare_by_command, publish, running, steps_of
 from .world import DAY, expected_windows, make_world
 
 
@@ -28,7 +28,7 @@ def test_a_stale_model_is_caught_rebuilt_published_and_picked_up(settings: Setti
     world = make_world(seed=3)
     live = [loan for loan in world.loans if loan.role == "champion"]
     with running(settings, tmp_path) as loop:
-        prepare(loop, world)
+        prepare_by_command(loop, world)
         loop.start("observer", "judge", "retrainer")
         loop.command("retrain", MODEL, "--author", "test", "--reason", "first model")
         loop.wait("the first model", lambda: ended_runs(loop.read("decisions")))
