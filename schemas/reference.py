@@ -36,7 +36,7 @@ CONFIDENCE = 0.9
 DAYS_LEAST = 5
 """Below so many days rows are taken as independent, for want of anything better."""
 _DAY_SECONDS = 86_400.0
-_SILENT_WHEN_NONE = ("sums", "season", "file", "calibration")
+_SILENT_WHEN_NONE = ("sums", "season", "file", "calibration", "losses_given", "residuals")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Baselines:
     """What the reference rows look like, on the bins of the specifications with this ``bins`` hash.
 
     ``features``: counts by feature name. ``score``: counts of 64 bins (of many classes: of the largest; of a
-    regression on its own edges); ``score_by_label`` the same of a binary model's labelled rows, by code. ``loss``:
+    regression on its own edges); ``score_by_label`` the same of labelled rows, by code, of a regression by bin of the
+    label; ``losses_given``, ``residuals``: reference_outcome.py; () before there were any. ``loss``:
     counts of 512 bins of the loss (losses.py). ``loss_mean``, ``error_rate`` over labelled rows with their
     90 % upper bounds, None without any. Times in seconds, first and last event. ``sums``: of embeddings
     (projection.py), over all rows that have one. ``season``: what was learned of it; None: the monitor has none.
@@ -72,6 +73,8 @@ class Baselines:
     season: SeasonBaseline | None = None
     file: str = ""
     calibration: CalibrationBaseline | None = None
+    losses_given: tuple[tuple[float, ...], ...] = ()
+    residuals: tuple[float, ...] = ()
 
     @cached_property
     def reference(self) -> str:
@@ -95,6 +98,8 @@ class Baselines:
             found = json.loads(text)
             found["features"] = {name: tuple(counts) for name, counts in found["features"].items()}
             found["score_by_label"] = tuple(tuple(counts) for counts in found["score_by_label"])
+            found["losses_given"] = tuple(tuple(sums) for sums in found.get("losses_given", ()))
+            found["residuals"] = tuple(found.get("residuals", ()))
             found["score"], found["loss"] = tuple(found["score"]), tuple(found["loss"])
             found["class_shares"] = found["class_shares"] and tuple(found["class_shares"])
             found["offsets"] = tuple(OffsetRange(**o) for o in found["offsets"])
@@ -156,6 +161,8 @@ def build_reference(
         found.class_shares,
         tuple(offsets),
         vector_sums,
+        losses_given=found.losses_given,
+        residuals=found.residuals,
     )
 
 

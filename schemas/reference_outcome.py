@@ -20,8 +20,10 @@ Counts = tuple[int, ...]
 class Outcome(NamedTuple):
     """``labelled`` bool[n]. Of the labelled rows: ``loss`` and ``wrong`` (f8, 0 or 1; of those in ``decided``).
 
-    ``score``: counts on the bins of the score histogram; ``score_by_label`` the same of a binary model's labelled
-    rows, by code. ``class_shares``: None without labels, and of a regression.
+    ``score``: counts on the bins of the score histogram; ``score_by_label`` the same of labelled rows, by code, of a
+    regression by bin of the label. ``class_shares``: None without labels, and of a regression. ``losses_given``: sums
+    of the loss by bin of the score, and by label, of other tasks than binary. ``residuals``: mean and sd of a
+    regression's predicted less label.
     """
 
     labelled: NDArray[np.bool_]
@@ -31,6 +33,8 @@ class Outcome(NamedTuple):
     score: Counts
     score_by_label: tuple[Counts, ...]
     class_shares: tuple[float, ...] | None
+    losses_given: tuple[tuple[float, ...], ...] = ()
+    residuals: tuple[float, ...] = ()
 
 
 def outcome(
@@ -41,28 +45,47 @@ def outcome(
         return _numbers(spec, labels.astype(np.float64), score)
     labelled = (labels >= 0) & (labels < len(spec.classes))
     label, scores = labels[labelled].astype(np.int64), score[labelled]
-    by_label: tuple[Counts, ...] = ()
+    by_label, losses = tuple[Counts, ...](), tuple[tuple[float, ...], ...]()
     if spec.task == "binary":
         loss, seen = log_loss(scores, label), score
         by_label = tuple(_counts(score_codes(scores[label == code]), SCORE_BINS) for code in (0, 1))
     else:
         loss, seen = surprise(happened(as_kept(scores), label)), as_kept(score).max(axis=1, initial=0.0)
+        by_label, losses = _jointly(score_codes(seen[labelled]), label, loss, (SCORE_BINS, len(spec.classes)))
     said = np.full(len(label), -1) if predicted is None else predicted[labelled].astype(np.int64)
     decided = (said >= 0) & (said < len(spec.classes))
     wrong = (said[decided] != label[decided]).astype(np.float64)
     shares = np.bincount(label, minlength=len(spec.classes)) / max(1, len(label))
     told = tuple(shares.tolist()) if len(label) else None
-    return Outcome(labelled, loss, wrong, decided, _counts(score_codes(seen), SCORE_BINS), by_label, told)
+    return Outcome(labelled, loss, wrong, decided, _counts(score_codes(seen), SCORE_BINS), by_label, told, losses)
 
 
 def _numbers(spec: MonitorSpecification, labels: Floats, score: Floats) -> Outcome:
     scales = spec.scales
     assert scales is not None
     labelled = np.isfinite(labels) if scales.is_known else np.zeros(len(labels), bool)
-    loss = standard(scales, score[labelled], labels[labelled]).loss if scales.is_known else np.empty(0)
     edges = np.asarray(scales.prediction_edges or ())
-    counts = _counts(np.searchsorted(edges, score, side="right"), len(edges) + 1)
-    return Outcome(labelled, loss, np.empty(0), np.zeros(len(loss), bool), counts, (), None)
+    codes = np.searchsorted(edges, score, side="right")
+    counts = _counts(codes, len(edges) + 1)
+    if not labelled.any() or scales.scale is None:
+        return Outcome(labelled, np.empty(0), np.empty(0), np.zeros(0, bool), counts, (), None)
+    predicted, label, _, loss = standard(scales, score[labelled], labels[labelled])
+    errors, of_labels = scales.scale * (predicted - label), np.asarray(scales.label_edges or ())
+    happened_in = np.searchsorted(of_labels, labels[labelled], side="right")
+    joint = _jointly(codes[labelled], happened_in, loss, (len(edges) + 1, len(of_labels) + 1))
+    residuals = (float(errors.mean()), float(errors.std()))
+    return Outcome(
+        labelled, loss, np.empty(0), np.zeros(len(loss), bool), counts, joint[0], None, joint[1], residuals
+    )
+
+
+def _jointly(
+    score: NDArray[np.integer], label: NDArray[np.integer], loss: Floats, sizes: tuple[int, int]
+) -> tuple[tuple[Counts, ...], tuple[tuple[float, ...], ...]]:
+    """(counts of the score by label, sums of the loss by score and by label); ``sizes``: codes of score and label."""
+    counts = np.bincount(label * sizes[0] + score, minlength=sizes[0] * sizes[1]).reshape(sizes[1], sizes[0])
+    sums = (np.bincount(codes, loss, size) for codes, size in zip((score, label), sizes, strict=True))
+    return tuple(map(tuple, counts.tolist())), tuple(tuple(one.tolist()) for one in sums)
 
 
 def learned_scales(spec: MonitorSpecification, labels: NDArray[np.number], score: Floats) -> Scales | None:

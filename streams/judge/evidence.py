@@ -16,17 +16,17 @@ from itertools import accumulate
 
 import numpy as np
 from driftloop.schemas.events import DriftDetected, IncidentChanged, LossShare, OffsetRange
-from driftloop.streams.judge import attribution, estimate_watch, loss_given_score
+from driftloop.streams.judge import attribution, estimate_watch, loss_given_score, tasks
 from driftloop.streams.judge.editions import Edition
 from driftloop.streams.judge.incidents import LOSS, PERFORMANCE
 from driftloop.streams.judge.ledger import CHAMPION, Ledger
-from driftloop.streams.judge.loss_given_score import Explained
+from driftloop.streams.judge.loss_given_score import Explained, Known, Seen
 from driftloop.streams.judge.merge import LeftOut
 from driftloop.streams.judge.past import Past, PastWindow, losses
 from driftloop.streams.judge.reference import Reference
 from driftloop.streams.judge.silencing import kind_of
 from driftloop.streams.judge.sums import FEATURES, LABELS, PaneSums, Total, total
-from driftloop.streams.judge.suspects import Signs, suspects
+from driftloop.streams.judge.suspects import UNEXPLAINED, Signs, suspects
 from driftloop.streams.judge.windows import Window
 
 
@@ -86,6 +86,8 @@ class Evidence:
             quality=scene.quality,
             features=features,
             explained=_explained(sums, scene) if is_loss else None,
+            unexplained=_unexplained(sums, scene),
+            residuals=_residuals(sums, scene),
             labels=scene.labels or _labels(replace(scene, until=scene.now)),
             unheard=scene.idle.unheard,
             partitions=scene.idle.of,
@@ -136,12 +138,49 @@ def ends_at(told: IncidentChanged) -> float:
 
 
 def _explained(sums: Total, scene: Scene) -> Explained | None:
-    """Only of a binary model, whose reference knows the scores by label."""
-    reference, layout = scene.reference, scene.edition.layout
-    if reference is None or scene.edition.specification.task != "binary" or len(reference.score_by_label) != 2:
+    """Of a model whose reference knows the scores by label."""
+    reference, layout, specification = scene.reference, scene.edition.layout, scene.edition.specification
+    if reference is None or not any(map(any, reference.score_by_label)):
         return None
-    current = np.stack([layout.read(LABELS, sums.labels, f"score_by_label:{y}") for y in (0, 1)])
-    return loss_given_score.explain(np.asarray(reference.score_by_label, np.int64), current)
+    labels = layout.read_all(LABELS, sums.labels)
+    if specification.task == "binary":
+        current = np.stack([labels[f"score_by_label:{y}"] for y in (0, 1)])
+        return loss_given_score.explain(np.asarray(reference.score_by_label, np.int64), current)
+    if not reference.losses_given:
+        return None
+    if specification.task == "multiclass":
+        codes = len(specification.classes) + 1
+        score = labels["score_by_right:0"] + labels["score_by_right:1"]
+        label = labels["confusion"].reshape(codes, codes)[:-1].sum(axis=1)
+    elif "score" in labels and "label" in labels:
+        score, label = labels["score"], labels["label"]
+    else:
+        return None
+    known = Known(np.asarray(reference.score_by_label, float), *map(np.asarray, reference.losses_given))
+    if known.counts.shape != (len(label), len(score)):
+        return None
+    loss = sums.sums[tasks.loss_of(specification).total]
+    return loss_given_score.explain_given(known, Seen(score.astype(float), label.astype(float), loss))
+
+
+def _unexplained(sums: Total, scene: Scene) -> str:
+    """Why nothing is, where it is not."""
+    reference = scene.reference
+    if sums.labelled < loss_given_score.ROWS_LEAST:
+        return f"{UNEXPLAINED} of {sums.labelled} labelled rows"
+    if scene.edition.specification.task != "binary" and reference is not None and not reference.losses_given:
+        return f"{UNEXPLAINED}: the reference was built without it, or without labels (driftloop reference build)"
+    return UNEXPLAINED
+
+
+def _residuals(sums: Total, scene: Scene) -> str:
+    """Of a regression: bias and spread of its errors, before and now."""
+    known, rows = scene.reference.residuals if scene.reference else (), sums.labelled
+    if not known or not rows or "error" not in sums.sums:
+        return ""
+    mean = sums.sums["error"] / rows
+    spread = max(0.0, sums.sums["squared_error"] / rows - mean**2) ** 0.5
+    return f"; errors were {known[0]:+.4g} on average, sd {known[1]:.4g}, and are {mean:+.4g}, sd {spread:.4g}"
 
 
 def _labels(scene: Scene) -> tuple[float, float]:

@@ -23,8 +23,8 @@ LEAST_LOSS = 1e-6
 
 class Reference(NamedTuple):
     """``name``: its hash. ``features``: counts on the specification's bins. ``loss``: None where nothing was
-    labelled. ``season``, ``calibration``: what was learned of them; None: nothing was looked for. ``score_by_label``:
-    counts of a binary model's labelled rows. ``sums``: of embeddings, by name.
+    labelled. ``season``, ``calibration``: what was learned of them; None: nothing was looked for. ``sums``: of
+    embeddings, by name. ``score_by_label``, ``losses_given``, ``residuals``: as of the baselines.
     """
 
     name: str
@@ -34,6 +34,8 @@ class Reference(NamedTuple):
     score_by_label: tuple[tuple[int, ...], ...] = ()
     calibration: CalibrationBaseline | None = None
     sums: Mapping[str, float] = MappingProxyType({})
+    losses_given: tuple[tuple[float, ...], ...] = ()
+    residuals: tuple[float, ...] = ()
 
 
 class LossBaseline(NamedTuple):
@@ -95,6 +97,8 @@ class CatalogueLookup:
                 score_by_label=baselines.score_by_label,
                 calibration=baselines.calibration,
                 sums=baselines.sums,
+                losses_given=baselines.losses_given,
+                residuals=baselines.residuals,
             )
         return self._known[name]
 

@@ -7,7 +7,7 @@
     prior          labels happen more or less often (by SURE standard errors and PRIOR_LEAST), and the loss is what
                    that alone makes of it (loss_given_score.py): weight, the share of the rise so explained
     covariate      the loss is what the new scores make of it, the truth given the score as it was: weight, likewise;
-                   where that cannot be told (not a binary model) features that alarm weigh a HALF
+                   where that cannot be told (a reference without it, too few labels) features that alarm weigh a HALF
                    Of a fall that is expected before labels are in it is all: estimates know the scores alone
     concept        what neither explains of the rise of the loss
 
@@ -37,13 +37,15 @@ WEIGHT_LEAST = 0.1
 NAMED_MOST = 5
 LABELS = "labels"
 """The rule that a label outage breaks: a reading of its own."""
+UNEXPLAINED = "how the loss goes with the score is not known"
 
 
 class Signs(NamedTuple):
     """``quality``: rules that are broken (rule, feature). ``features``: alarms of features and scores. ``explained``:
-    of the loss, None where it cannot be told; ``loss``: is it about the loss at all? ``labels``: (known, expected by
-    now). ``unheard``: partitions of which nothing is heard, of ``partitions``. ``expected``: alarms of the estimates,
-    while labels have not confirmed them."""
+    of the loss, None where it cannot be told, for the reason ``unexplained``; ``residuals``: of a regression, in
+    words; ``loss``: is it about the loss at all? ``labels``: (known, expected by now). ``unheard``: partitions of
+    which nothing is heard, of ``partitions``. ``expected``: alarms of the estimates, while labels have not confirmed
+    them."""
 
     loss: bool
     quality: tuple[tuple[str, str], ...] = ()
@@ -53,6 +55,8 @@ class Signs(NamedTuple):
     unheard: tuple[int, ...] = ()
     partitions: int = 0
     expected: tuple[DriftDetected, ...] = ()
+    unexplained: str = UNEXPLAINED
+    residuals: str = ""
 
 
 def suspects(signs: Signs) -> tuple[Suspect, ...]:
@@ -85,15 +89,14 @@ def _of_loss(signs: Signs) -> Iterator[Suspect]:
     names, moved = _names(signs), _moved(signs)
     if (e := signs.explained) is None:
         if names:
-            yield Suspect(COVARIATE, HALF, f"{moved}; how the loss goes with the score is not known")
-        yield Suspect(CONCEPT, HALF if names else 1.0, f"the loss has risen; {moved}")
+            yield Suspect(COVARIATE, HALF, f"{moved}; {signs.unexplained}")
+        yield Suspect(
+            CONCEPT, HALF if names else 1.0, f"the loss has risen; {moved}; {signs.unexplained}{signs.residuals}"
+        )
         return
     rise = f"the loss given score went from {e.before:.4f} to {e.now:.4f}"
-    p0, p1 = e.positives
-    is_prior = abs(e.z) >= SURE and abs(p1 - p0) >= PRIOR_LEAST
-    prior = e.share(e.if_prior) if is_prior else 0.0
-    covariate = e.share(e.if_covariate)
-    labels = f"share of label 1 {p0:.3f} before, {p1:.3f} now ({e.z:+.1f} standard errors)"
+    prior = e.prior if abs(e.z) >= SURE and e.moved >= PRIOR_LEAST else 0.0
+    covariate, labels = e.covariate, f"{e.labels}{signs.residuals}"
     yield Suspect(PRIOR, prior, f"{rise}; the new share of labels alone makes it {e.if_prior:.4f}: {labels}")
     yield Suspect(COVARIATE, covariate, f"{rise}; the new scores alone make it {e.if_covariate:.4f}: {moved}")
     rest = 1.0 - max(prior, covariate) if e.now > e.before else 0.0

@@ -58,8 +58,11 @@ def decision_codes(specification: MonitorSpecification) -> int:
 def label_histograms(specification: MonitorSpecification, segment: bool = False) -> dict[str, int]:
     """Bins of the histograms of label panes that are read; of those of a ``segment``, only what metrics need."""
     if specification.task == "regression":
-        known = specification.scales is not None and specification.scales.is_known
-        return {"loss": LOSS_BINS} if known else {}
+        scales = specification.scales
+        if scales is None or not scales.is_known:
+            return {}
+        edges = {} if segment else {"score": scales.prediction_edges, "label": scales.label_edges}
+        return {"loss": LOSS_BINS} | {name: len(own) + 1 for name, own in edges.items() if own is not None}
     by = "label" if specification.task == "binary" else "right"
     found = {"confusion": (len(specification.classes) + 1) ** 2}
     found |= {f"score_by_{by}:0": SCORE_BINS, f"score_by_{by}:1": SCORE_BINS}

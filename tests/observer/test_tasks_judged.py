@@ -150,6 +150,18 @@ def test_a_model_that_has_become_worse_is_an_incident(which: MonitorSpecificatio
     assert alarms and (alarms[0].feature, alarms[0].unit, alarms[0].paging) == (feature, unit, True)
     assert opened and words in opened[0].summary
     assert MIDNIGHT + 6 * DAY <= alarms[0].as_of <= MIDNIGHT + 8 * DAY
+    assert {e.suspects[0].kind for e in events if isinstance(e, IncidentChanged) and e.change != "resolved"} == {
+        "concept"
+    }
+    (suspect, *_) = [e for e in events if isinstance(e, IncidentChanged) and e.change == "updated"][-1].suspects
+    assert (suspect.weight > 0.8, "the new share of labels" in suspect.why) == (True, True), "neither says why"
+    if spec.task == "regression":
+        assert "errors were +0.4" in suspect.why or "errors were +0.5" in suspect.why
+        assert "and are +15" in suspect.why or "and are +14" in suspect.why
+    stale = replace(baselines, losses_given=(), residuals=())
+    updated = [e for e in told(spec, stale, bad_from=6) if isinstance(e, IncidentChanged) and e.change == "updated"]
+    assert [(s.kind, s.weight) for s in updated[-1].suspects] == [("concept", 1.0)]
+    assert "built without it" in updated[-1].suspects[0].why
     assert not [e for e in told(spec, baselines, DAYS) if isinstance(e, IncidentChanged)]
 
 
