@@ -38,6 +38,9 @@ def replay(
     With the live specification it is compared, to the byte, with what was told live: "identical" and the hash, or
     the first difference. Exit code 1: there is one.
     """
+    from driftloop.streams.transport.garbage import collect_garbage_seldom
+
+    collect_garbage_seldom()  # before the imports: they make nothing but what stays
     import json
     import math
     import os
@@ -45,9 +48,7 @@ def replay(
     from driftloop.console.replay import report
     from driftloop.console.replay.run import replay as fold_again
     from driftloop.schemas.settings import Settings
-    from driftloop.streams.transport.garbage import collect_garbage_seldom
 
-    collect_garbage_seldom()
     first, end = utc(from_), utc(to)
     span = (-math.inf if first is None else first, math.inf if end is None else end)
     with _past(model, records, save, spec) as past, Bar() as bar:
@@ -66,19 +67,21 @@ def replay(
 def _past(
     model: str, records: Path | None, save: Path | None, spec: Path | None
 ) -> TopicsPast | SavedPast | RowsPast:
-    """ConfigError: both files; rows without a monitor."""
-    from driftloop.console.replay.past import TopicsPast
-    from driftloop.console.replay.rows_past import RowsPast
-    from driftloop.console.replay.saved import SavedPast, is_saved
-
+    """ConfigError: both files; rows without a monitor. Each kind imports what it needs: a file no client of Kafka."""
     if records is None:
+        from driftloop.console.replay.past import TopicsPast
+
         return TopicsPast(connect(), model, save)
     if save is not None:
         raise ConfigError("--save writes what topics hold, and --records reads none", "leave out one of them")
+    from driftloop.console.replay.saved import SavedPast, is_saved
+
     if is_saved(records):
         return SavedPast(records, model)
     if spec is None:
         raise ConfigError(
             f"rows of {records} say nothing of a monitor", f"name one: replay {model} --spec {model}.toml"
         )
+    from driftloop.console.replay.rows_past import RowsPast
+
     return RowsPast(records, model)

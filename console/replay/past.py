@@ -14,14 +14,13 @@ from typing import Any, Protocol
 from driftloop.console.models import read_catalogue
 from driftloop.console.reading import partitions_of, read_messages
 from driftloop.console.replay.history import Held, History
-from driftloop.console.replay.saving import Saver, saving
+from driftloop.console.replay.saving import COMMANDS, Saver, saving
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import SourceRecords
 from driftloop.streams.observer.fold import SOURCES
 from driftloop.streams.transport.registry import schemas_by_id
 
-COMMANDS = "commands"
 TOLD = ("windows", "drift")
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from driftloop.console.reference_rows import ReferenceRows, Selection
-from driftloop.console.replay.history import Held
 from driftloop.console.rows.gather import read_file
 from driftloop.console.rows.naming import Asked
 from driftloop.schemas.catalogue import Catalogue
@@ -26,6 +25,9 @@ from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.fold import SourceRecords
 from driftloop.streams.observer.fold import SOURCES
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from driftloop.console.replay.history import Held
 
 BATCH_ROWS = 5_000
 VERSION = "file"

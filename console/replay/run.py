@@ -6,9 +6,9 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from driftloop.console.replay.orders import counted
-from driftloop.console.replay.past import Past
 from driftloop.console.replay.pipeline import Pipeline, Told
 from driftloop.console.replay.report import Replayed
 from driftloop.console.replay.trainings import trainings
@@ -17,6 +17,9 @@ from driftloop.console.replay.verdict import compare
 from driftloop.schemas.codec import decode
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import DriftDetected, IncidentChanged, SilenceChanged, WindowMeasured
+
+if TYPE_CHECKING:
+    from driftloop.console.replay.past import Past
 
 Span = tuple[float, float]
 """Event times, from (included) to (not included)."""

@@ -7,17 +7,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from driftloop.console.replay.history import Held
-from driftloop.console.replay.past import COMMANDS
-from driftloop.console.replay.saving import END, FORMAT, REGISTRY
+from driftloop.console.replay.saving import COMMANDS, END, FORMAT, REGISTRY
 from driftloop.schemas.catalogue import TOPICS, Catalogue
 from driftloop.schemas.containers import read_container
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import SourceRecords
 from driftloop.streams.observer.fold import SOURCES
+
+if TYPE_CHECKING:
+    from driftloop.console.replay.history import Held
 
 Batch = dict[str, Any]
 

@@ -19,7 +19,7 @@ from driftloop.schemas.wire import CONFLUENT, CONFLUENT_BYTES
 from driftloop.streams.fold import SourceRecords
 
 FORMAT = "driftloop.past/1"
-REGISTRY, END = "registry", "end"
+COMMANDS, REGISTRY, END = "commands", "registry", "end"
 _BYTES = {"type": "array", "items": ["null", "bytes"]}
 _LONGS = {"type": "array", "items": "long"}
 SCHEMA: dict[str, Any] = {

@@ -7,11 +7,6 @@ from pathlib import Path
 
 from driftloop.console.models import find_specification
 from driftloop.console.monitor import compiled, place_of_season, read_monitor
-from driftloop.console.reference import count_rows
-from driftloop.console.reference_rows import Selection
-from driftloop.console.rows.gather import read_file
-from driftloop.console.rows.naming import Asked
-from driftloop.console.rows.source import digest_of
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import Event, encode
 from driftloop.schemas.errors import ConfigError
@@ -55,6 +50,12 @@ def on_trial(
 def _built(
     catalogue: Catalogue, before: MonitorSpecification, file: Path, modules: Collection[str]
 ) -> MonitorSpecification:
+    from driftloop.console.reference import count_rows
+    from driftloop.console.reference_rows import Selection
+    from driftloop.console.rows.gather import read_file
+    from driftloop.console.rows.naming import Asked
+    from driftloop.console.rows.source import digest_of
+
     rows = read_file(before, file, Asked(), Selection())
     if not len(rows.event_time):
         raise ConfigError(f"there are no rows in {file}", "a reference is made of rows of the past")
