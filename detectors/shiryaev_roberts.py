@@ -33,10 +33,10 @@ def climb(log_r: Doubles, log_e: Doubles) -> Doubles:
 
 def log_average(log_r: Doubles, axis: int | None = None) -> Doubles:
     """log of the mean of R along ``axis``, none: over all. NaN never comes out of -inf alone."""
-    top = np.max(log_r, axis=axis, keepdims=True)
+    top = log_r.max(axis=axis, keepdims=True)
     shift = np.where(np.isfinite(top), top, 0.0)
     with np.errstate(divide="ignore"):
-        mean = np.log(np.mean(np.exp(log_r - shift), axis=axis, keepdims=True)) + shift
+        mean = np.log(np.exp(log_r - shift).mean(axis=axis, keepdims=True)) + shift
     return np.asarray(mean.reshape(()) if axis is None else np.squeeze(mean, axis=axis), dtype=np.float64)
 
 

@@ -13,7 +13,8 @@ from driftloop.streams.judge.state import Record, Store, pane_key
 
 
 class Pending(NamedTuple):
-    """A pane that waits for its instant; the fields before it are the order in which panes count."""
+    """A pane that waits for its instant; the fields before it are the order in which panes count. ``name``: the key of
+    its state record."""
 
     due: float
     version: str
@@ -27,6 +28,7 @@ class Pending(NamedTuple):
     arrival: int
     pane: Pane
     raw: bytes
+    name: bytes
 
 
 class Waiting:
@@ -39,8 +41,9 @@ class Waiting:
 
     def put(self, pane: Pane, raw: bytes, due: float) -> None:
         """It will count at ``due``."""
-        self._push(pane, raw, due)
-        self._store.put(pane_key("pending", pane), due.hex().encode() + b" " + raw)
+        name = pane_key("pending", pane)
+        self._push(pane, raw, due, name)
+        self._store.put(name, due.hex().encode() + b" " + raw)
 
     def next_instant(self) -> float:
         """Of the first; infinity: none waits."""
@@ -50,7 +53,7 @@ class Waiting:
         """Hand out those whose instant has come."""
         while self._heap and self._heap[0].due <= now:
             waiting = heapq.heappop(self._heap)
-            self._store.drop(pane_key("pending", waiting.pane))
+            self._store.drop(waiting.name)
             yield waiting
 
     def restore(self, records: Iterable[Record]) -> None:
@@ -59,9 +62,9 @@ class Waiting:
             due, raw = record.value.split(b" ", 1)
             pane = decode(raw)
             assert isinstance(pane, Pane)
-            self._push(pane, raw, float.fromhex(due.decode()))
+            self._push(pane, raw, float.fromhex(due.decode()), record.key)
 
-    def _push(self, pane: Pane, raw: bytes, due: float) -> None:
+    def _push(self, pane: Pane, raw: bytes, due: float, name: bytes) -> None:
         self._arrivals += 1
         order = (pane.version, pane.role, pane.spec, pane.kind, pane.bucket, pane.pane_start, pane.partition)
-        heapq.heappush(self._heap, Pending(due, *order, pane.revision, self._arrivals, pane, raw))
+        heapq.heappush(self._heap, Pending(due, *order, pane.revision, self._arrivals, pane, raw, name))
