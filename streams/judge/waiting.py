@@ -13,8 +13,8 @@ from driftloop.streams.judge.state import Record, Store, pane_key
 
 
 class Pending(NamedTuple):
-    """A pane that waits for its instant; the fields before it are the order in which panes count. ``name``: the key of
-    its state record."""
+    """A pane that waits for its instant; the fields before it are the order in which panes count. ``name``: the key
+    of its state record."""
 
     due: float
     version: str
