@@ -22,6 +22,7 @@ monitor's own (schemas/quality_file.py) replaces the learned one; it too must be
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,8 @@ DECLARED_RANGE, LEARNED_RANGE = 0.005, 0.002
 ROWS_LEAST = 30
 BROKEN_MOST = 32
 """Told of one window, the clearest of each rule first."""
+LIMITS_KEPT_MOST = 4_096
+"""They follow from the reference alone, and every window asks for all of them anew."""
 
 
 class Facts(NamedTuple):
@@ -73,6 +76,7 @@ def check(
     return tuple(b for b in found if b.rule not in rules.off)[:BROKEN_MOST]
 
 
+@lru_cache(LIMITS_KEPT_MOST)
 def learned_limit(hits: int, rows: int, floor: float = FLOOR) -> float:
     """What a share may reach that was ``hits`` of ``rows``.
 
@@ -87,7 +91,7 @@ def broken_share(
     rule: str, feature: str, hits: int, rows: int, limit: float | None, usual: float
 ) -> Iterator[QualityBroken]:
     """The share, where it is for sure above its limit; None: there is no limit."""
-    if limit is not None and rows >= ROWS_LEAST:
+    if limit is not None and rows >= ROWS_LEAST and hits / rows > limit:  # a lower end lies above no share
         found = shares(np.array([hits]), np.array([rows]), SURE)
         if float(found.low[0]) > limit:
             yield QualityBroken(rule, feature, hits / rows, limit, usual, "share", rows)
