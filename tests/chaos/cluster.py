@@ -16,6 +16,7 @@ import time
 from json import dumps
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -23,7 +24,7 @@ from driftloop.console.broker.classes import java_and_jars
 from driftloop.console.broker.embedded import SUPERVISOR, Lifeline, say_to_stderr
 from driftloop.console.broker.launch import Broker, free_ports, new_cluster_id, prepare
 
-READY_SECONDS_MOST = 120.0
+READY_SECONDS_MOST = 240.0
 QUIET = {"log_level": 0, "error_cb": lambda _error: None, "enable.metrics.push": False}
 REPLICATED = {
     "default.replication.factor": 3,
@@ -136,13 +137,21 @@ class Cluster:
 
     def leader_of(self, topic: str, partition: int) -> int:
         """Number of the broker that leads a partition; -1 for none."""
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, **QUIET})
-        return int(admin.list_topics(topic, timeout=10).topics[topic].partitions[partition].leader) - 1
+        return int(self._partitions(topic)[partition].leader) - 1
 
     def in_sync(self, topic: str) -> int:
         """The least number of replicas in sync of any partition of a topic."""
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, **QUIET})
-        return min(len(p.isrs) for p in admin.list_topics(topic, timeout=10).topics[topic].partitions.values())
+        return min(len(p.isrs) for p in self._partitions(topic).values())
+
+    def _partitions(self, topic: str) -> dict[int, Any]:
+        """As some broker tells it; a busy one may leave a question unanswered."""
+        admin, deadline = AdminClient({"bootstrap.servers": self.bootstrap, **QUIET}), time.monotonic() + 60
+        while True:
+            try:
+                return dict(admin.list_topics(topic, timeout=10).topics[topic].partitions)
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
 
     def stop(self) -> None:
         self._lifeline.let_go()  # the supervisors clear up

@@ -23,6 +23,16 @@ from .world import make_world as make_long_world
 on_a_broker = [pytest.mark.kafka, pytest.mark.xdist_group("chaos")]
 
 
+def run_until_the_cluster_holds(plan: Plan, folder: Path) -> Report:
+    """A run in which a broker that nobody struck was away shows the machine, beside its numbers: then once more."""
+    for attempt in range(3):
+        report = run(plan, folder / str(attempt))
+        assert (report.lost, report.doubled, report.wrong) == (0, 0, 0), "\n".join(report.problems)
+        if report.verdict != "cluster failed":
+            break
+    return report
+
+
 def expect_exact(report: Report, exits: set[str]) -> None:
     told = "\n".join(report.problems + report.unexpected_exits)
     assert (report.lost, report.doubled, report.wrong) == (0, 0, 0), told
@@ -36,16 +46,16 @@ class TestOnABroker:
 
     def test_kill_freeze_and_a_broker_restart_change_no_number(self, tmp_path: Path) -> None:
         kinds = ("kill", "freeze", "broker")
-        plan = Plan(7, partitions=4, records_a_second=800, faults=3, kinds=kinds, spacing=(1.0, 3.0), tail_seconds=10)
-        report = run(plan, tmp_path)
+        plan = Plan(7, partitions=4, records_a_second=800, faults=3, kinds=kinds, spacing=(1.0, 3.0), tail_seconds=7)
+        report = run_until_the_cluster_holds(plan, tmp_path)
         expect_exact(report, {"SIGKILL"})
         assert {fault["kind"] for fault in report.faults} == set(kinds)
         assert None not in report.seconds_to_resume, "every partition moved on"
         assert report.redelivered >= 0
 
     def test_a_lost_leader_changes_no_number(self, tmp_path: Path) -> None:
-        plan = Plan(3, 3, 4, records_a_second=600, faults=1, kinds=("leader",), spacing=(1.0, 2.0), tail_seconds=10)
-        report = run(plan, tmp_path)
+        plan = Plan(3, 3, 4, records_a_second=600, faults=1, kinds=("leader",), spacing=(1.0, 2.0), tail_seconds=6)
+        report = run_until_the_cluster_holds(plan, tmp_path)
         expect_exact(report, {"STOPPED"})
         assert None not in report.seconds_to_resume
 

@@ -22,7 +22,7 @@ from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.specification import MonitorSpecification
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("outage")]  # one broker of their own, not one a worker
 
 FLIGHT = {"hour": 7, "distance": 1400.0, "carrier": "AA"}
 SLACK_SECONDS = 1.0
