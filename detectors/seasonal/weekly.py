@@ -121,7 +121,8 @@ def expect_again(weekly: Weekly, gone: Facts, noise: Doubles) -> Weekly:
     found = _anew(weekly, again, seen, half, half**2)
     doubt = np.stack(found.doubt)
     more = np.where(seen != 0, np.maximum(doubt, (BESIDE * seen) ** 2 + noise), doubt)
-    return found._replace(doubt=tuple(np.where(again, more, doubt)))
+    left = np.where(again, seen * (1 - AGAIN), seen)  # the rest is offset now: no second incident may add it again
+    return found._replace(doubt=tuple(np.where(again, more, doubt)), seen=tuple(left))
 
 
 def expect_curved(weekly: Weekly, channels: Channels, normal: Doubles, measured: Measured, floor: Doubles) -> Weekly:
