@@ -28,10 +28,11 @@ from driftloop.detectors.seasonal.plan import Place
 from driftloop.detectors.seasonal.season import Slots, replaced
 from numpy.typing import NDArray
 
-CURVES = {"spread": 1.5, "skewness": 2.0}
 CURVE = 0.5
-"""Sd of S per sd of shift. Of Hermite polynomials of degree 2 and 3 one sd from the middle S is 1.4 and 2.4 times the
-shift; means and shares would move alike everywhere, but for the bins at the ends."""
+"""Sd of S per sd of shift: most would move alike everywhere, but for the bins at the ends."""
+CURVES = {"spread": (1, 1.5), "skewness": (2, 2.0)}
+"""So many channels before it are of a lower degree, and the sd of S per sd of their shift: of Hermite polynomials of
+degree 2 and 3 one sd from the middle S is 1.4 and 2.4 times the shift of the mean."""
 BESIDE = 0.3
 """Sd of B, of what x is expected to make at most."""
 EXTRAPOLATED = 0.3
@@ -136,9 +137,8 @@ def expect_curved(weekly: Weekly, channels: Channels, normal: Doubles, measured:
         of_hour[h] = sum(here) / len(here) if here else np.nan
     gap = np.nan_to_num(normal - np.tile(of_hour, (7, 1, 1))) * unit
     own, largest = _main(channels, gap), _of_feature(channels, gap)
-    curve = np.array([CURVES.get(name, CURVE) for name in channels.names]) / unit
-    k = measured.known.sum(0)
-    size = curve * _of_feature(channels, np.sqrt((measured.shift**2).sum(0) / np.maximum(k, 1)) * unit)
+    shift = np.sqrt((measured.shift**2).sum(0) / np.maximum(measured.known.sum(0), 1)) * unit
+    size = np.maximum(CURVE * _of_feature(channels, shift), _curved(channels, shift)) / unit
     x = np.where(size * largest > floor, np.take_along_axis(gap, own[None], -1), 0.0)
     slope, unsure = _slope(np.take_along_axis(of_hour * unit, own[None], -1), measured, size)
     touched = (x != 0).any(0)
@@ -147,6 +147,15 @@ def expect_curved(weekly: Weekly, channels: Channels, normal: Doubles, measured:
     found = found._replace(seen=tuple(np.where(taken, 0.0, one) for one in found.seen))
     more = (BESIDE * np.where(x != 0, size * largest, 0.0)) ** 2
     return found._replace(doubt=tuple(np.stack(found.doubt) + more))
+
+
+def _curved(channels: Channels, shift: Doubles) -> Doubles:
+    """What a polynomial's shift may differ by, per sd of gap: by the shifts of those of lower degree."""
+    found = np.zeros_like(shift)
+    for g, name in enumerate(channels.names):
+        degree, curve = CURVES.get(name, (0, 0.0))
+        found[:, g] = curve * shift[:, g - degree : g].max(1) if degree else 0.0
+    return found
 
 
 def _slope(level: Doubles, measured: Measured, size: Doubles) -> tuple[Doubles, Doubles]:
