@@ -180,9 +180,9 @@ def publish(
         assert (producer.failed, producer.dropped) == (0, 0)
 
 
-def prepare(loop: Loop, world: World) -> None:
+def prepare(loop: Loop, world: World, specification: Path = SPECIFICATION) -> None:
     """Specification, history and reference: what `prepare_by_command` does, without a process a command."""
-    apply_monitor(loop.settings, SPECIFICATION)
+    apply_monitor(loop.settings, specification)
     publish(loop.settings, steps_of(world)[0], world.live_from)
     assert list(build(loop.settings, MODEL, Selection(role="history")))
 

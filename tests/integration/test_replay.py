@@ -1,4 +1,5 @@
-"""The topics' history folded again by one command: the same bytes as live; what another specification would tell."""
+"""The topics' history folded again by one command: the same bytes as live, detectors of one's own among them; what
+another specification would tell."""
 
 from __future__ import annotations
 
@@ -8,14 +9,27 @@ import sys
 from pathlib import Path
 
 import pytest
-from driftloop.schemas.events import IncidentChanged, SilenceChanged
+from driftloop.schemas.events import DriftDetected, IncidentChanged, SilenceChanged
 from driftloop.schemas.settings import Settings
 
 from .loop import MODEL, SPECIFICATION, Loop, final_windows, prepare, publish, running, steps_of
-from .world import DAY, expected_windows, make_world
+from .world import DAY, START, expected_windows, make_world
 
 WORLD = make_world(seed=9, days=22)
 END = WORLD.end + 2.5 * DAY
+DETECTORS = """
+[[detector]]
+name = "loss by Page-Hinkley"
+watch = "loss"
+use = "page_hinkley"
+settings = { min_instances = 10, threshold = 2.0 }
+paging = true
+
+[[detector]]
+name = "income by ADWIN"
+watch = "feature:income"
+use = "adwin"
+"""
 
 
 def replay(
@@ -53,7 +67,9 @@ def test_the_live_specification_replays_to_the_same_bytes_and_another_one_tells_
     settings: Settings, tmp_path: Path
 ) -> None:
     with running(settings, tmp_path) as loop:
-        prepare(loop, WORLD)
+        specification = tmp_path / "loans.toml"
+        specification.write_text(SPECIFICATION.read_text() + DETECTORS)
+        prepare(loop, WORLD, specification)
         loop.start("observer", "judge")
         counted = publish_with_a_silence(loop)
         last_day = WORLD.end - DAY
@@ -65,6 +81,10 @@ def test_the_live_specification_replays_to_the_same_bytes_and_another_one_tells_
         live = final_windows(loop.read("windows"))
         changes = [e for e in loop.read("drift") if isinstance(e, IncidentChanged)]
         incidents = [c for c in changes if c.change == "opened"]
+        own = [e for e in loop.read("drift") if isinstance(e, DriftDetected) and e.detector == "loss by Page-Hinkley"]
+        assert own[0].window_start >= START + 15 * DAY and own[0].paging, "income turns round on that day"
+        names = {"loss by Page-Hinkley", "income by ADWIN"}
+        assert all(names <= {test.name for test in window.tests} for window in live.values())
         assert {bool(c.silenced) for c in changes} == {True, False}
         for change in changes[:-1]:
             assert bool(change.silenced) == (change.as_of < counted.ends_at), "silenced as long as it lasts"
@@ -74,6 +94,9 @@ def test_the_live_specification_replays_to_the_same_bytes_and_another_one_tells_
         assert same.returncode == 0, same.stdout + same.stderr
         told = json.loads(same.stdout)
         assert told["verdict"]["difference"] == ""
+        alarms = [e for e in loop.read("drift") if isinstance(e, DriftDetected)]
+        assert told["alarms"] == len([a for a in alarms if a.detector not in names])
+        assert told["verdict"]["alarms"] == len(loop.read("drift")), "all of them are compared"
         assert told["verdict"]["windows"] == len(live) >= len(expected_windows(WORLD, END))
         assert told["records"] == len(steps_of(WORLD)[0]) + len(steps_of(WORLD)[1]) + 2 * 2 * settings.partitions
         assert [i["as_of"] for i in told["incidents"]] == [i.as_of for i in incidents]
@@ -86,7 +109,7 @@ def test_the_live_specification_replays_to_the_same_bytes_and_another_one_tells_
         assert "identical" in replay(loop, MODEL).stdout
 
         candidate = tmp_path / "careful.toml"
-        candidate.write_text(SPECIFICATION.read_text().replace("1 per month", "1 per year"))
+        candidate.write_text(specification.read_text().replace("1 per month", "1 per year"))
         other = replay(loop, MODEL, "--spec", str(candidate), "--json")
         assert other.returncode == 0, other.stdout + other.stderr
         tried = json.loads(other.stdout)
