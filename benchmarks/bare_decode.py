@@ -17,9 +17,9 @@ from pathlib import Path
 
 import fastavro
 from confluent_kafka import Consumer, TopicPartition
+from driftloop.schemas.batches.prediction import layout
 from driftloop.schemas.codec import schema_of
 from driftloop.schemas.events import GroundTruth
-from driftloop.schemas.prediction import layout
 from driftloop.schemas.settings import Settings
 from stream import specification
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from driftloop.schemas.specification import delay_edges
-from driftloop.streams.judge.delays import DelayCurve
-from driftloop.streams.judge.label_gaps import LabelGaps, Look, step
+from driftloop.schemas.monitor.specification import delay_edges
+from driftloop.streams.judge.labels.delays import DelayCurve
+from driftloop.streams.judge.labels.label_gaps import LabelGaps, Look, step
 from numpy.typing import NDArray
 
 HOUR, DAY = 3_600.0, 86_400.0

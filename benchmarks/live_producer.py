@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from confluent_kafka import KafkaError, Message, Producer
 from driftloop.console.connection import QUIET
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import GroundTruth
-from driftloop.schemas.prediction import encode_prediction, layout
 from driftloop.schemas.settings import Settings
 from stream import CATEGORICAL, CLASSES, MODEL, NUMERIC, make_stream, specification, with_reference
 

@@ -18,7 +18,7 @@ from driftloop.console.topics import apply_topics
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import TimeMarker
 from driftloop.schemas.settings import Settings
-from driftloop.streams.transport.memory import TRIM_SECONDS
+from driftloop.streams.transport.watching.memory import TRIM_SECONDS
 from measuring import work_off
 from processes import Fleet
 from recovery import SESSION_SECONDS, recover

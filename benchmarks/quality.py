@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from driftloop.schemas.specification import Feature, MonitorSpecification
-from driftloop.streams.judge import quality
-from driftloop.streams.judge.quality import Facts
-from driftloop.streams.judge.quality_history import History, Past
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
+from driftloop.streams.judge.quality import quality
+from driftloop.streams.judge.quality.quality import Facts
+from driftloop.streams.judge.quality.quality_history import History, Past
 
 DAY = 86_400.0
 NUMERIC, CATEGORICAL = 10, 10

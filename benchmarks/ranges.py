@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from driftloop.schemas.quantiles import numeric_edges
-from driftloop.schemas.ranges import learn_range, with_ends
-from driftloop.schemas.specification import Feature, MonitorSpecification
-from driftloop.streams.judge import quality
-from driftloop.streams.judge.quality import Facts
-from driftloop.streams.judge.quality_history import Usual
+from driftloop.schemas.baseline.quantiles import numeric_edges
+from driftloop.schemas.baseline.ranges import learn_range, with_ends
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
+from driftloop.streams.judge.quality import quality
+from driftloop.streams.judge.quality.quality import Facts
+from driftloop.streams.judge.quality.quality_history import Usual
 from numpy.typing import NDArray
 
 REFERENCE_DAYS, ROWS = 60, 2_000

@@ -19,9 +19,9 @@ from typing import Any
 
 import fastavro
 import faust
+from driftloop.schemas.batches.prediction import layout
 from driftloop.schemas.codec import schema_of
 from driftloop.schemas.events import GroundTruth
-from driftloop.schemas.prediction import layout
 from driftloop.schemas.settings import Settings
 from river import drift, metrics
 from stream import CLASSES, NUMERIC, specification

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from driftloop.console.monitor import specification_events
 from driftloop.console.publishing import Publication, publish
+from driftloop.schemas.baseline.reference import build_reference
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import GroundTruth, ReferenceBuilt, TimeMarker
-from driftloop.schemas.prediction import encode_prediction, layout
-from driftloop.schemas.reference import build_reference
+from driftloop.schemas.monitor.specification import MonitorSpecification, compile_monitor
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification, compile_monitor
 
 MODEL = "bench"
 NUMERIC = tuple(f"x{i}" for i in range(10))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from driftloop.schemas.batch import EARLIEST_EVENT_TIME, FUTURE_SECONDS_MOST
+from driftloop.schemas.batches.batch import EARLIEST_EVENT_TIME, FUTURE_SECONDS_MOST
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import Label
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.outcome import truth_code
-from driftloop.schemas.specification import MonitorSpecification
 
 KEY_BYTES_MOST = 512
 

@@ -7,8 +7,8 @@ import time
 from driftloop.client.reader import TopicReader
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.errors import ConfigError, Unavailable
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification
 
 
 def read_specification(model: str, settings: Settings, timeout_seconds: float = 30.0) -> MonitorSpecification:

@@ -31,14 +31,14 @@ from driftloop.client.cluster import settings_of
 from driftloop.client.monitors import read_specification
 from driftloop.client.outbox import Headers, OnFailure, Outbox, log_failure
 from driftloop.client.registry import framing_for
-from driftloop.schemas.batch import EARLIEST_EVENT_TIME, FUTURE_SECONDS_MOST, RECORD_BYTES_MOST
+from driftloop.schemas.batches.batch import EARLIEST_EVENT_TIME, FUTURE_SECONDS_MOST, RECORD_BYTES_MOST
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.codec import encode, schema_of
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import GroundTruth, Label, TimeMarker
 from driftloop.schemas.headers import cloud_event_headers
-from driftloop.schemas.prediction import encode_prediction, layout
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.topics import TOPICS
 from numpy.typing import NDArray
 

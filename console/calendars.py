@@ -18,8 +18,8 @@ from collections.abc import Callable, Collection
 from driftloop.detectors.by_name import imported
 from driftloop.detectors.seasonal import tabulate
 from driftloop.schemas.errors import ConfigError
-from driftloop.schemas.specification import MonitorSpecification
-from driftloop.schemas.toml_reader import read_toml
+from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.schemas.monitor.toml_reader import read_toml
 
 DAY_SECONDS = 86_400.0
 BEFORE_SECONDS = 8 * DAY_SECONDS

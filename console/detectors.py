@@ -10,8 +10,8 @@ from collections.abc import Collection
 from typing import NoReturn
 
 from driftloop.detectors import by_name
-from driftloop.schemas.specification import MonitorSpecification
-from driftloop.schemas.toml_reader import read_toml
+from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.schemas.monitor.toml_reader import read_toml
 
 EXAMPLE = 'use = "adwin"   (or "river:ADWIN")'
 ALLOW = "start this command and the judge with DRIFTLOOP_DETECTORS={}, where both can import it"

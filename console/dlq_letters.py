@@ -12,8 +12,8 @@ from driftloop.console.dlq_ledger import Ledger, Place, Selection
 from driftloop.console.reading import read_messages
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.letters import Letter
+from driftloop.schemas.monitor.toml_reader import duration
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.toml_reader import duration
 
 DEAD_LETTER = "dead-letter"
 

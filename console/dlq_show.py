@@ -11,7 +11,7 @@ from driftloop.console.dlq_ledger import Ledger, Place
 from driftloop.console.dlq_letters import DEAD_LETTER, absorbed, place_of, when
 from driftloop.console.models import read_catalogue
 from driftloop.console.reading import read_one
-from driftloop.schemas.dissect import Dissected, dissect, field_of_reason
+from driftloop.schemas.batches.dissect import Dissected, dissect, field_of_reason
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.letters import Letter, is_marker, read_letter
 from driftloop.schemas.settings import Settings

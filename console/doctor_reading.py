@@ -12,17 +12,17 @@ from driftloop.console.reading import read_batches, read_tails
 from driftloop.console.stateful import STATEFUL, source_topics
 from driftloop.console.status_reading import read_status
 from driftloop.console.topics import compare, read_topics, wanted_topics
+from driftloop.schemas.batches.columns import read_predictions
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import decode
-from driftloop.schemas.columns import read_predictions
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import Progress
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Service
 from driftloop.streams.judge.merge import Frontier
 from driftloop.streams.transport.catalogue import KafkaCatalogue
-from driftloop.streams.transport.header import HEADER_KEY, StateHeader, check_header, decode_header
 from driftloop.streams.transport.preflight import Cluster, check_topics
+from driftloop.streams.transport.state.header import HEADER_KEY, StateHeader, check_header, decode_header
 
 LAST_RECORDS = 500
 """Of each partition of a topic."""

@@ -8,8 +8,8 @@ from typing import Any
 from driftloop.console.reading import read_messages
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.errors import ConfigError
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.transport.registry import schemas_by_id
 
 

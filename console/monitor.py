@@ -12,17 +12,17 @@ from driftloop.console.detectors import check_detectors
 from driftloop.console.models import read_catalogue
 from driftloop.console.publishing import Publication, publish
 from driftloop.detectors.seasonal.history import WEEKS_LEAST
+from driftloop.schemas.baseline.reference import Baselines
+from driftloop.schemas.batches.prediction import layout
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import MonitorApplied, SchemaRegistered
+from driftloop.schemas.monitor.segments import Combination
+from driftloop.schemas.monitor.specification import MonitorSpecification, compile_monitor
+from driftloop.schemas.monitor.toml_reader import line_of
 from driftloop.schemas.outcome import Scales
-from driftloop.schemas.prediction import layout
-from driftloop.schemas.reference import Baselines
-from driftloop.schemas.segments import Combination
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification, compile_monitor
-from driftloop.schemas.toml_reader import line_of
-from driftloop.streams.judge.season import BUILD
+from driftloop.streams.judge.inputs.season import BUILD
 
 DAY_SECONDS = 86_400.0
 SEASON_DAYS_LEAST = 7 * WEEKS_LEAST

@@ -20,15 +20,15 @@ from driftloop.console.rows.gather import read_file
 from driftloop.console.rows.naming import Asked, parse_columns
 from driftloop.console.rows.source import digest_of
 from driftloop.retrainer.joining import Records
+from driftloop.schemas.baseline.reference import Baselines, build_reference
+from driftloop.schemas.batches.layouts import Layouts
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import ReferenceBuilt
-from driftloop.schemas.layouts import Layouts
-from driftloop.schemas.reference import Baselines, build_reference
-from driftloop.schemas.season import SeasonBaseline
-from driftloop.schemas.segments import Segmentation
+from driftloop.schemas.monitor.season import SeasonBaseline
+from driftloop.schemas.monitor.segments import Segmentation
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge.season import BUILD
+from driftloop.streams.judge.inputs.season import BUILD
 
 __all__ = ["Asked", "RowFile", "Selection", "build", "offset_ranges", "parse_columns"]
 

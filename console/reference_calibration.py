@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from driftloop.console.reference_rows import ReferenceRows
+from driftloop.schemas.baseline.calibration import CalibrationBaseline
 from driftloop.schemas.bins import score_codes
-from driftloop.schemas.calibration import CalibrationBaseline
 from driftloop.schemas.losses import as_kept
-from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import estimate_watch, estimates
-from driftloop.streams.judge.whole_days import step_seconds
+from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.streams.judge.inputs.whole_days import step_seconds
+from driftloop.streams.judge.labels import estimate_watch, estimates
 
 
 def learn_calibration(specification: MonitorSpecification, rows: ReferenceRows) -> CalibrationBaseline | None:

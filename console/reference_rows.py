@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from driftloop.retrainer.dataset import ranges_of
 from driftloop.retrainer.joining import Columns, Half, TailNumbers, embedded
+from driftloop.schemas.batches.tails import Tail
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import OffsetRange
-from driftloop.schemas.specification import label_code
-from driftloop.schemas.tails import Tail
-from driftloop.streams.observer.join import Predictions, Terms, Truths, join_all
+from driftloop.schemas.monitor.specification import label_code
+from driftloop.streams.observer.join.join import Predictions, Terms, Truths, join_all
 from numpy.typing import NDArray
 
 ROLES = ("champion", "history")

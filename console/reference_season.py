@@ -10,16 +10,16 @@ from driftloop.console.calendars import written_down
 from driftloop.console.reference_rows import ReferenceRows
 from driftloop.detectors.seasonal import Pane
 from driftloop.detectors.seasonal.calendar import HOUR_SECONDS
+from driftloop.schemas.baseline.projection import Projection, norm_codes
+from driftloop.schemas.baseline.reference import category_codes
 from driftloop.schemas.bins import score_codes
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.losses import as_kept
-from driftloop.schemas.projection import Projection, norm_codes
-from driftloop.schemas.reference import category_codes
-from driftloop.schemas.season import SeasonBaseline
-from driftloop.schemas.specification import Feature, MonitorSpecification, numeric_codes
+from driftloop.schemas.monitor.season import SeasonBaseline
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification, numeric_codes
 from driftloop.schemas.topics import STATE_BYTES_MOST
-from driftloop.streams.judge import tasks
-from driftloop.streams.judge.season import SCORE_BINS_LEAST, learn, watched
+from driftloop.streams.judge.inputs.season import SCORE_BINS_LEAST, learn, watched
+from driftloop.streams.judge.metrics import tasks
 from numpy.typing import NDArray
 
 BYTES_MOST = STATE_BYTES_MOST * 3 // 4

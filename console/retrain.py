@@ -5,10 +5,10 @@ from __future__ import annotations
 from driftloop.console.models import find_specification, read_catalogue
 from driftloop.console.publishing import Publication, publish
 from driftloop.console.reading import read_tails
-from driftloop.schemas.columns import read_truths
+from driftloop.schemas.batches.columns import read_truths
+from driftloop.schemas.batches.layouts import Layouts
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import CommandGiven
-from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.settings import Settings
 
 TAIL_RECORDS = 1_000

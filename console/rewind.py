@@ -1,7 +1,7 @@
 """`driftloop rewind`: set a service back, so that it reads again and tells again what it has told.
 
 For each partition: fence whoever writes it, read its state, work out what stays (the service's pure ``rewind``), and
-write that with the new offsets in one transaction (streams/transport/moving.py).
+write that with the new offsets in one transaction (streams/transport/state/moving.py).
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from driftloop.console.connection import admin_client
 from driftloop.console.stateful import source_topics, stateful
 from driftloop.console.status_reading import Tp, describe_group, offsets_of, read_states
-from driftloop.schemas.batch import FUTURE_SECONDS_MOST
+from driftloop.schemas.batches.batch import FUTURE_SECONDS_MOST
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.headers import rfc3339
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import FoldContext, Service
-from driftloop.streams.transport.bring_up import Restorer
 from driftloop.streams.transport.catalogue import KafkaCatalogue
-from driftloop.streams.transport.moving import Wanted, sentences
 from driftloop.streams.transport.preflight import Cluster, check_topics
-from driftloop.streams.transport.writer import WriteEnded
+from driftloop.streams.transport.state.bring_up import Restorer
+from driftloop.streams.transport.state.moving import Wanted, sentences
+from driftloop.streams.transport.state.writer import WriteEnded
 
 AGO = re.compile(r"(\d+(?:\.\d+)?) ?([hd])(?: ago)?")
 SECONDS = {"h": 3_600.0, "d": 86_400.0}

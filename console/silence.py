@@ -13,16 +13,16 @@ from typing import NamedTuple
 from driftloop.console.models import find_specification, read_catalogue
 from driftloop.console.publishing import Publication, publish
 from driftloop.console.reading import read_messages, read_tails
+from driftloop.schemas.batches.columns import read_predictions, read_truths
+from driftloop.schemas.batches.layouts import Layouts
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import decode
-from driftloop.schemas.columns import read_predictions, read_truths
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import CommandGiven, SilenceChanged
 from driftloop.schemas.headers import rfc3339
-from driftloop.schemas.layouts import Layouts
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.silences import COMMAND, EXAMPLE, KINDS, Order, Silence, order_of
-from driftloop.schemas.specification import MonitorSpecification
 
 TAIL_RECORDS = 1_000
 LENGTH = re.compile(r"(\d+(?:\.\d+)?) ?([mhd])")

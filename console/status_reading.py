@@ -20,7 +20,7 @@ from driftloop.console.status import Member, ServiceStatus, Source, StatePartiti
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Service
-from driftloop.streams.transport.header import HEADER_KEY, decode_header
+from driftloop.streams.transport.state.header import HEADER_KEY, decode_header
 
 CALL_SECONDS = 10.0
 COUNTED_MOST = 1_000

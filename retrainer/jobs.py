@@ -19,8 +19,8 @@ from typing import IO
 
 from driftloop.retrainer.runs import Plan, RunEnded, ended_from_json, order_to_json
 from driftloop.schemas.events import DecisionRecorded
+from driftloop.schemas.monitor.specification import RetrainPolicy
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import RetrainPolicy
 
 POLITE = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Unless the deployment says otherwise. OpenMP threads that wait by spinning made a fit of scikit-learn's gradient

@@ -1,7 +1,7 @@
 """Labelled rows out of the records of both source topics. Pure: the same records in any batches give the same rows.
 
 Predictions and truths are co-partitioned, so each partition is joined for itself, by the observer's own rules
-(streams/observer/join.py). A row counts if its prediction and its truth both lie at or before T in event time,
+(streams/observer/join/join.py). A row counts if its prediction and its truth both lie at or before T in event time,
 whatever stands in the log behind them: so a repeat of a run, or a run on a log that has grown meanwhile, has the
 same rows.
 """
@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from driftloop.retrainer.dataset import Dataset, Origin, order_of
-from driftloop.schemas.columns import Marker, read_predictions, read_truths
-from driftloop.schemas.layouts import Layouts
-from driftloop.schemas.specification import MonitorSpecification
-from driftloop.schemas.tails import Tail, Tails
-from driftloop.streams.observer.join import Predictions, Terms, Truths, hash_ids, join_all
+from driftloop.schemas.batches.columns import Marker, read_predictions, read_truths
+from driftloop.schemas.batches.layouts import Layouts
+from driftloop.schemas.batches.tails import Tail, Tails
+from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.streams.observer.join.join import Predictions, Terms, Truths, hash_ids, join_all
 from driftloop.streams.observer.time import watermarks_before
 
 ROLES = ("champion", "history")
@@ -195,7 +195,7 @@ def embedded(specification: MonitorSpecification, rows: dict[str, Array]) -> dic
 
 
 class TailNumbers:
-    """One number for each tail over all tables (a full table is followed by a new one, schemas/tails.py)."""
+    """One number for each tail over all tables (a full table is followed by a new one, schemas/batches/tails.py)."""
 
     def __init__(self) -> None:
         self.known: list[Tail] = []

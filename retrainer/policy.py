@@ -31,7 +31,7 @@ from driftloop.retrainer.state import (
 from driftloop.retrainer.trainers import DEFAULT
 from driftloop.retrainer.triggers import Finding, examine, outage_of
 from driftloop.schemas.events import CommandGiven, DecisionRecorded, DeploymentChanged, WindowMeasured
-from driftloop.schemas.specification import MonitorSpecification
+from driftloop.schemas.monitor.specification import MonitorSpecification
 
 Event = WindowMeasured | CommandGiven | RunEnded | DeploymentChanged
 Decisions = list[DecisionRecorded]

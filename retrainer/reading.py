@@ -16,11 +16,11 @@ import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from driftloop.retrainer.dataset import Dataset, Origin
 from driftloop.retrainer.joining import Columns, Records
+from driftloop.schemas.batches.layouts import Layouts
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.events import OffsetRange
-from driftloop.schemas.layouts import Layouts
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification
 
 log = logging.getLogger("driftloop.retrainer.reading")
 T = TypeVar("T")

@@ -30,12 +30,12 @@ from driftloop.retrainer.gates import Verdict
 from driftloop.retrainer.jobs import RESULT
 from driftloop.retrainer.runs import Artefact, Plan, RunEnded, ended_to_json, order_from_json
 from driftloop.retrainer.trainers import DEFAULT, Trainer, prepared_trainer
+from driftloop.schemas.batches.layouts import Layouts
 from driftloop.schemas.codec import encode
 from driftloop.schemas.errors import ConfigError, DriftloopError
 from driftloop.schemas.events import MonitorApplied
-from driftloop.schemas.layouts import Layouts
+from driftloop.schemas.monitor.specification import MonitorSpecification, RetrainPolicy
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification, RetrainPolicy
 from driftloop.streams.transport.catalogue import KafkaCatalogue
 
 log = logging.getLogger("driftloop.retrainer.run")

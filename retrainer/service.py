@@ -37,8 +37,8 @@ from driftloop.schemas.codec import decode
 from driftloop.schemas.deadletter import dead_letter
 from driftloop.schemas.errors import BadRecord, Unavailable
 from driftloop.schemas.events import CommandGiven, DecisionRecorded, OffsetRange, WindowMeasured
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.fold import Output
 from driftloop.streams.transport.catalogue import KafkaCatalogue
 from driftloop.streams.transport.exits import Exit

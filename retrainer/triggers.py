@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from driftloop.retrainer.state import DAY_SECONDS, ModelState
 from driftloop.schemas.events import WindowMeasured
-from driftloop.schemas.named_detector import FAILED
-from driftloop.schemas.specification import RetrainPolicy
+from driftloop.schemas.monitor.named_detector import FAILED
+from driftloop.schemas.monitor.specification import RetrainPolicy
 
 QUARANTINE = "a data quality incident is open"
 OUTAGE_WORDS = ("no data", "outage", "lag", "maintenance")

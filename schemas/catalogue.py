@@ -11,13 +11,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from driftloop.schemas.baseline.reference import Baselines
+from driftloop.schemas.batches.layouts import Layouts
 from driftloop.schemas.codec import decode
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import CommandGiven, MonitorApplied, ReferenceBuilt, SchemaRegistered
-from driftloop.schemas.layouts import Layouts
-from driftloop.schemas.reference import Baselines
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.silences import COMMAND, Order, order_of
-from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.wire import Framing
 
 TOPICS = ("monitors", "references", "schemas")

@@ -89,7 +89,9 @@ def decode(data: bytes | None, framing: Framing = PLAIN) -> Event:
     writer = writer_of(header, framing)
     kind = _BY_NAME.get(writer.name)
     if kind is None:
-        raise BadRecord("unknown-schema", f"{writer.name} is no event of driftloop's", "a prediction? see columns.py")
+        raise BadRecord(
+            "unknown-schema", f"{writer.name} is no event of driftloop's", "a prediction? see batches/columns.py"
+        )
     current = _CURRENT[kind]
     same = writer.fingerprint == current.fingerprint
     event: Event = _FROM_RECORD[kind](read_body(writer, data, len(header), None if same else current))

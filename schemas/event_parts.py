@@ -76,7 +76,7 @@ class LabelDelay:
 
 @dataclass(frozen=True, slots=True)
 class SegmentMeasured:
-    """One declared segment in one window (segments.py): its rows and its metrics."""
+    """One declared segment in one window (monitor/segments.py): its rows and its metrics."""
 
     segment: str
     predictions: int
@@ -148,7 +148,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class LossShare:
-    """What one segment has to do with a rise of the mean loss (streams/judge/attribution.py).
+    """What one segment has to do with a rise of the mean loss (streams/judge/incidents/attribution.py).
 
     ``mix``: its part of the traffic has changed; ``within``: the loss on its rows has. Both of all segments of a
     segmentation add up to the rise, ``share``, of it, to 1."""

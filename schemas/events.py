@@ -1,7 +1,7 @@
 """What is said on the topics: one frozen record an event, past tense; the .avsc of the same name is its wire form.
 
 Times are seconds since the epoch (UTC) as a float, always event time, never the clock of a machine.
-A prediction is not here: its schema is generated from the model's specification (prediction.py).
+A prediction is not here: its schema is generated from the model's specification (batches/prediction.py).
 Records that stand inside others: event_parts.py. Field names here and in the .avsc files are the same (tested).
 """
 
@@ -90,7 +90,7 @@ class Pane:
     kind ``features``: all predictions of the pane; bucket -1.
     kind ``labels``: the labelled pairs whose label delay fell into delay bucket ``bucket``.
     kind ``paired``: predictions of a challenger beside those of the champion's version ``against``, on the same ids.
-    ``segment``: a declared segment (segments.py); empty: all rows.
+    ``segment``: a declared segment (monitor/segments.py); empty: all rows.
     ``emitted_at`` is the instant of event time at which it was due; ``revision`` counts corrections, from 0.
     Offsets are the first and last source offset counted here, -1 where none.
     """

@@ -4,7 +4,7 @@
     multiclass   one score a class, together 1               label: a class, 2 to 32 of them
     regression   score = the number predicted                label: a number
 
-A prediction's schema follows from the task and the names of the classes (prediction.py).
+A prediction's schema follows from the task and the names of the classes (batches/prediction.py).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ DEAD_LETTER_BYTES_MOST = 2 * 1024 * 1024
 class Topic:
     """One row of the table. ``partitions``: "one", or "all" for as many as settings.partitions.
 
-    ``events`` are the names of the records in it (events.py); "Prediction" is the generated one (prediction.py).
+    ``events`` are the names of the records in it (events.py); "Prediction" is generated (batches/prediction.py).
     """
 
     short: str

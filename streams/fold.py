@@ -91,7 +91,7 @@ class Changes(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """An operator has set a partition's positions (streams/transport/moving.py). By full topic name:
+    """An operator has set a partition's positions (streams/transport/state/moving.py). By full topic name:
 
     ``positions``: the offset to read next; ``absorbed``: the last one in the state. ``before``: the records in front
     of a position that was set back, some thousands at most; where the topic has lost them (retention), ``behind`` has

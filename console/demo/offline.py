@@ -20,7 +20,7 @@ from driftloop.console.demo.flights import START
 from driftloop.console.demo.history import out_of_fold
 from driftloop.console.demo.policies import compare
 from driftloop.console.demo.tether import ORPHANED, wait_for_the_end
-from driftloop.schemas.specification import MonitorSpecification, compile_monitor
+from driftloop.schemas.monitor.specification import MonitorSpecification, compile_monitor
 
 SPECIFICATION = Path(__file__).with_name("flights.toml")
 HISTORY, COMPARISON = "history.npy", "comparison.json"

@@ -17,8 +17,8 @@ from driftloop.console.demo.flights import START, Flights
 from driftloop.console.demo.trainer import FlightModel, fit
 from driftloop.retrainer.dataset import sampled
 from driftloop.schemas.bins import log_loss
-from driftloop.schemas.specification import RetrainPolicy
-from driftloop.streams.observer.join import hash_ids
+from driftloop.schemas.monitor.specification import RetrainPolicy
+from driftloop.streams.observer.join.join import hash_ids
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]

@@ -12,13 +12,13 @@ from driftloop.console.demo.app import MODEL
 from driftloop.console.demo.flights import Floats
 from driftloop.console.models import read_catalogue
 from driftloop.console.reading import read_batches, read_messages
+from driftloop.schemas.batches.columns import read_predictions, read_truths
+from driftloop.schemas.batches.layouts import Layouts
 from driftloop.schemas.bins import log_loss
 from driftloop.schemas.codec import decode
-from driftloop.schemas.columns import read_predictions, read_truths
 from driftloop.schemas.events import DecisionRecorded, IncidentChanged, WindowMeasured
-from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.settings import Settings
-from driftloop.streams.observer.join import hash_ids
+from driftloop.streams.observer.join.join import hash_ids
 from numpy.typing import NDArray
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -12,7 +12,7 @@ from driftloop.console.replay.verdict import last_windows
 from driftloop.schemas.events import DriftDetected, IncidentChanged, WindowMeasured
 
 LOSS_TEST = "e_detector"
-"""Of tests the one that is not of features (streams/judge/performance.py)."""
+"""Of tests the one that is not of features (streams/judge/incidents/performance.py)."""
 
 
 class IncidentSpan(NamedTuple):

@@ -38,7 +38,7 @@ def replay(
     With the live specification it is compared, to the byte, with what was told live: "identical" and the hash, or
     the first difference. Exit code 1: there is one.
     """
-    from driftloop.streams.transport.garbage import collect_garbage_seldom
+    from driftloop.streams.transport.watching.garbage import collect_garbage_seldom
 
     collect_garbage_seldom()  # before the imports: they make nothing but what stays
     import json

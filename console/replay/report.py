@@ -12,7 +12,7 @@ from driftloop.console.replay.pipeline import Told
 from driftloop.console.replay.verdict import Verdict, last_windows
 from driftloop.schemas.events import DecisionRecorded, DriftDetected, IncidentChanged, WindowMeasured
 from driftloop.schemas.headers import rfc3339
-from driftloop.schemas.specification import MonitorSpecification
+from driftloop.schemas.monitor.specification import MonitorSpecification
 
 LISTED_MOST = 20
 DAY_SECONDS = 86_400.0

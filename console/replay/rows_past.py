@@ -16,12 +16,12 @@ import numpy as np
 from driftloop.console.reference_rows import ReferenceRows, Selection
 from driftloop.console.rows.gather import read_file
 from driftloop.console.rows.naming import Asked
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import GroundTruth, TimeMarker
-from driftloop.schemas.prediction import encode_prediction, layout
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.fold import SourceRecords
 from driftloop.streams.observer.fold import SOURCES
 from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from driftloop.retrainer import policy
 from driftloop.retrainer.runs import RunEnded
 from driftloop.retrainer.state import ModelState
 from driftloop.schemas.events import DecisionRecorded, WindowMeasured
-from driftloop.schemas.specification import MonitorSpecification
+from driftloop.schemas.monitor.specification import MonitorSpecification
 
 
 def trainings(told: Sequence[Told], specification: MonitorSpecification) -> list[DecisionRecorded]:

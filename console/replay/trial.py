@@ -11,8 +11,8 @@ from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import Event, encode
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import MonitorApplied, ReferenceBuilt
-from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge.season import BUILD
+from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.streams.judge.inputs.season import BUILD
 
 LATEST = 1 << 62
 """Offset of a specification that was never published: later than all that were."""

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from driftloop.console.rows.source import Places, Values
-from driftloop.schemas.batch import event_time_fault
+from driftloop.schemas.batches.batch import event_time_fault
+from driftloop.schemas.batches.vectors import vector_bytes
 from driftloop.schemas.errors import BadRecord, ConfigError
+from driftloop.schemas.monitor.specification import Feature
 from driftloop.schemas.outcome import label_code
-from driftloop.schemas.specification import Feature
-from driftloop.schemas.vectors import vector_bytes
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]

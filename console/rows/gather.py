@@ -13,8 +13,8 @@ from driftloop.console.rows.cells import Cells
 from driftloop.console.rows.naming import Asked, Named, name_columns
 from driftloop.console.rows.source import CHUNK_ROWS, Chunk, open_source
 from driftloop.schemas.errors import ConfigError
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.outcome import sound_scores, unsound
-from driftloop.schemas.specification import Feature, MonitorSpecification
 from numpy.typing import NDArray
 
 VALUES_MOST = 250_000_000

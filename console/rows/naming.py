@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from driftloop.schemas.errors import ConfigError
-from driftloop.schemas.specification import MonitorSpecification
+from driftloop.schemas.monitor.specification import MonitorSpecification
 
 MORE = ("label_time", "version")
 ABSENT = ("predicted", "label")

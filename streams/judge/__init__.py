@@ -1,18 +1,12 @@
 """The judge: panes in; windows, drift and incidents out. Pure, but for worker.py.
 
     records -> fold.py -> merge.py (how far may we go) -> model.py, one a model, instant by instant:
-        ledger.py         panes that count, windows.py, sums.py (exact), totals.py, delays.py, forecasts.py
-        champion.py       who serves
-        performance.py    the loss test (detectors/e_detector.py) and incidents.py
-        counter_alarms.py what the observer's counters say (placement.py, overflow.py)
-        silencing.py      what people have silenced
-        evidence.py       what an incident says: suspects.py (loss_given_score.py), attribution.py, past.py
-        quality_watch.py  data quality (quality.py, quality_history.py, label_gaps.py), incidents of its own
-        input_watch.py    embeddings: vector_watch.py over vectors.py (detectors/rff_mmd.py, whitened_covariance.py);
-        feature_watch.py  the feature test: conformal_watch.py over features.py (detectors/window_csr.py), or where
-                          the monitor has a season season_watch.py over season.py (detectors/seasonal/)
-        measured.py       one window in figures: tasks.py says which (metrics.py, confusion.py, ranking.py,
-                          calibration.py, numbers.py, value.py; intervals.py), segmented.py and fairness.py by segment
+        ledger.py     panes that count, windows.py, sums.py (exact), totals.py; champion.py: who serves
+        metrics/      one window in figures (measured.py), by task, by segment, each with an interval
+        inputs/       features and embeddings against their reference, and the tests that watch them
+        labels/       how long they take (delays.py), what they may say (estimates.py), when they stop
+        quality/      data quality, and what the observer's counters say
+        incidents/    the loss test (performance.py), incidents, what is told of them (evidence.py), silencing.py
     -> telling.py (records), state.py (what survives a crash)
 
 **What is told**, on the windows topic, of each (version, role, specification, window) with predictions:
@@ -28,5 +22,5 @@ alarm (of features: one for each that reached the threshold alone, at least the 
 rule that was not broken in the window before), ``IncidentChanged`` for performance and data quality. The budget is
 split between the families of tests: each may alarm once in as many budgets as there are (``features.families``); that
 of the features has the estimates in it, a quarter of its part. Quality and detectors of the user's choice
-(named_watch.py) take nothing of it.
+(inputs/named_watch.py) take nothing of it.
 """

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import Pane
-from driftloop.schemas.specification import MonitorSpecification
+from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.streams.judge.metrics.segmented import judged
 from driftloop.streams.judge.reference import Lookup
-from driftloop.streams.judge.segmented import judged
 from driftloop.streams.judge.sums import Layout
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.events import OffsetRange, Pane
-from driftloop.schemas.specification import MonitorSpecification
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.judge import windows
 from driftloop.streams.judge.champion import natural
 from driftloop.streams.judge.editions import Editions
-from driftloop.streams.judge.forecasts import Delays
+from driftloop.streams.judge.labels.forecasts import Delays
 from driftloop.streams.judge.state import Group, Records, Store, key, pane_key
 from driftloop.streams.judge.sums import PaneSums, ranges
 from driftloop.streams.judge.totals import Totals

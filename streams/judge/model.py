@@ -16,27 +16,30 @@ from dataclasses import dataclass
 
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import DriftDetected, IncidentChanged, Pane, SilenceChanged, TestState, WindowMeasured
-from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import incidents, input_watch, quality_watch, saving, windows
+from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.streams.judge import saving, windows
 from driftloop.streams.judge.champion import Champion, next_champion
-from driftloop.streams.judge.counter_alarms import CounterAlarms
 from driftloop.streams.judge.editions import Edition, Editions
-from driftloop.streams.judge.estimate_watch import EstimateWatch
-from driftloop.streams.judge.estimates import NOT_WATCHED
-from driftloop.streams.judge.evidence import Evidence, Scene, ends_at
-from driftloop.streams.judge.feature_records import FeatureRecords
-from driftloop.streams.judge.input_watch import InputWatch
+from driftloop.streams.judge.incidents import incidents
+from driftloop.streams.judge.incidents.evidence import Evidence, Scene, ends_at
+from driftloop.streams.judge.incidents.performance import Expected, MaturedPane, Performance
+from driftloop.streams.judge.incidents.silencing import Silencing
+from driftloop.streams.judge.inputs import input_watch
+from driftloop.streams.judge.inputs.feature_records import FeatureRecords
+from driftloop.streams.judge.inputs.input_watch import InputWatch
+from driftloop.streams.judge.inputs.named_watch import NamedWatch
+from driftloop.streams.judge.labels.estimate_watch import EstimateWatch
+from driftloop.streams.judge.labels.estimates import NOT_WATCHED
 from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
-from driftloop.streams.judge.measured import Moment, measure
 from driftloop.streams.judge.merge import LeftOut
-from driftloop.streams.judge.named_watch import NamedWatch
-from driftloop.streams.judge.performance import Expected, MaturedPane, Performance
-from driftloop.streams.judge.quality_watch import Judged, QualityWatch
+from driftloop.streams.judge.metrics.measured import Moment, measure
+from driftloop.streams.judge.metrics.tasks import loss_of
+from driftloop.streams.judge.quality import quality_watch
+from driftloop.streams.judge.quality.counter_alarms import CounterAlarms
+from driftloop.streams.judge.quality.quality_watch import Judged, QualityWatch
 from driftloop.streams.judge.reference import Lookup, Reference
-from driftloop.streams.judge.silencing import Silencing
 from driftloop.streams.judge.state import Group, Records, Store, key
 from driftloop.streams.judge.sums import COUNTERS, FEATURES, LABELS, PAIRED, PaneSums, total
-from driftloop.streams.judge.tasks import loss_of
 from driftloop.streams.judge.waiting import Waiting
 from driftloop.streams.judge.windows import FEATURES_CLOSING, LABELS_CLOSING, Window
 

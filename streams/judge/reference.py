@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from driftloop.schemas.baseline.calibration import CalibrationBaseline
+from driftloop.schemas.baseline.reference import Baselines
 from driftloop.schemas.bins import loss_floor
-from driftloop.schemas.calibration import CalibrationBaseline
 from driftloop.schemas.catalogue import Catalogue
-from driftloop.schemas.reference import Baselines
-from driftloop.schemas.season import SeasonBaseline
+from driftloop.schemas.monitor.season import SeasonBaseline
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.silences import Order
-from driftloop.schemas.specification import MonitorSpecification
 
 _DAY_SECONDS = 86_400.0
 LEAST_LOSS = 1e-6

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from driftloop.detectors import e_detector
 from driftloop.schemas.events import DriftDetected
-from driftloop.streams.judge import input_watch
 from driftloop.streams.judge.champion import Champion
-from driftloop.streams.judge.counter_alarms import CounterAlarms
-from driftloop.streams.judge.estimate_watch import EstimateWatch
-from driftloop.streams.judge.past import Past
-from driftloop.streams.judge.performance import Performance
-from driftloop.streams.judge.quality_watch import QualityWatch
-from driftloop.streams.judge.silencing import Silencing
+from driftloop.streams.judge.incidents.past import Past
+from driftloop.streams.judge.incidents.performance import Performance
+from driftloop.streams.judge.incidents.silencing import Silencing
+from driftloop.streams.judge.inputs import input_watch
+from driftloop.streams.judge.labels.estimate_watch import EstimateWatch
+from driftloop.streams.judge.quality.counter_alarms import CounterAlarms
+from driftloop.streams.judge.quality.quality_watch import QualityWatch
 from driftloop.streams.judge.state import Records, key
 
 if TYPE_CHECKING:

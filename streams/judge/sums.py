@@ -14,10 +14,10 @@ from fractions import Fraction
 import numpy as np
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import OffsetRange, Pane
-from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge import tasks
-from driftloop.streams.judge.value import VALUE
-from driftloop.streams.judge.vectors import VectorLayout
+from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.streams.judge.inputs.vectors import VectorLayout
+from driftloop.streams.judge.metrics import tasks
+from driftloop.streams.judge.metrics.value import VALUE
 from numpy.typing import NDArray
 
 FEATURES, LABELS, COUNTERS, PAIRED = "features", "labels", "counters", "paired"

@@ -15,8 +15,8 @@ from typing import Any
 
 from driftloop.schemas.codec import decode
 from driftloop.schemas.events import FeatureDrift, Pane, QualityBroken
-from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge.forecasts import Forecast
+from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.streams.judge.labels.forecasts import Forecast
 from driftloop.streams.judge.state import Group
 from driftloop.streams.judge.sums import CONFUSION, FEATURES, Layout, PaneSums
 

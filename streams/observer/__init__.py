@@ -1,6 +1,7 @@
 """The observer: predictions and ground truth in; panes of partial sums and progress out. Pure, but for worker.py.
 
-    records -> reading.py -> join.py (who belongs to whom) -> sketch.py (columns to bins) -> panes.py -> events
+    records -> reading.py -> join/ (who belongs to whom) -> panes/ (partial sums by bin) -> telling.py -> events
+    recovery/: the state behind it, written, read, carried over and set back
 
 **What the judge gets**, on the panes topic:
 
@@ -20,9 +21,9 @@
     regression (scales known): counts clipped; sums loss, loss_squared (scales), error, absolute_error,
     squared_error, label, label_squared, predicted, predicted_squared, label_predicted, of numbers less the centre,
     in the label's unit; histograms loss, score, label (scales.label_edges), delay.
-    with values (value.py): counts valued, value_clipped; sums value:<bin of confusion>, of a regression value.
+    with values (panes/value.py): counts valued, value_clipped; sums value:<bin of confusion>, of a regression value.
 ``Pane`` kind ``paired``, bucket k, version and role of a challenger, ``against`` the version of a champion: both have
-    predicted the same id and met the same truth; pane and bucket are the champion's (paired.py).
+    predicted the same id and met the same truth; pane and bucket are the champion's (join/paired.py).
     counts      pairs, labelled, unlabelled
     sums        loss_difference, loss_difference_squared (challenger less champion; of labelled rows)
     histograms  correctness (0 both right, 1 only the champion, 2 only the challenger, 3 both wrong, 4 no class),
@@ -35,11 +36,11 @@
                 misplaced_predictions, misplaced_truths (keys that murmur2 puts elsewhere: placement.py);
                 where above zero
 
-An embedding (embeddings.py) has feature:<name>, its norm on the bins of the specification, once a reference was
+An embedding (panes/embeddings.py) has feature:<name>, its norm on the bins of the specification, once a reference was
     built; missing:<name>, broken:<name> (not finite, yet not all NaN); and sums cos:, sin: (64 each), first: (16) and
     second: (136) :<name>:<number> over the vectors that are there; the norm's bins but the last count those.
 
-Panes of declared segments (segments.py) have ``segment`` set, and the header ce_subject; kinds, buckets, instants and
+Panes of declared segments have ``segment`` set, and the header ce_subject; kinds, buckets, instants and
     revisions are those of the whole. ``features``: predictions, score and predicted alone. ``labels``: everything.
     The whole's ``features`` count segment_other:<segmentation>, rows whose combination is not known.
 

@@ -12,16 +12,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from driftloop.schemas.batch import PredictionColumns, TruthColumns
+from driftloop.schemas.batches.batch import PredictionColumns, TruthColumns
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import Progress
 from driftloop.streams.fold import BEGIN_ANEW, Changes, FoldContext, Output, SourceRecords
+from driftloop.streams.observer.join.rows import Rows
 from driftloop.streams.observer.model import ModelFold, Where
 from driftloop.streams.observer.placement import Placement
 from driftloop.streams.observer.reading import Batch, predictions_batch, truths_batch
-from driftloop.streams.observer.replay import NOTHING, Layer, Replay
-from driftloop.streams.observer.rows import Rows
-from driftloop.streams.observer.state import key_of, model_records, pool_records, restore_models
+from driftloop.streams.observer.recovery.replay import NOTHING, Layer, Replay
+from driftloop.streams.observer.recovery.state import key_of, model_records, pool_records, restore_models
 from driftloop.streams.observer.step import BACKLOG_RECORDS, source_ahead
 from driftloop.streams.observer.telling import counters_of, pane_of, pane_output, progress_outputs
 from driftloop.streams.observer.time import Clock
@@ -210,7 +210,7 @@ class ObserverFold:
         return self._greatest[PREDICTIONS], self._greatest[TRUTHS]
 
     def set_back(self, layer: Layer, greatest: tuple[float, float], at: tuple[int, int]) -> None:
-        """The clock of a partition that goes on at the offsets ``at`` (rewind.py)."""
+        """The clock of a partition that goes on at the offsets ``at`` (recovery/rewind.py)."""
         self._replay = self._replay.rewound(layer)
         self._greatest, self._offsets = list(greatest), [offset - 1 for offset in at]
 

@@ -1,7 +1,7 @@
 """One model in one partition: rows are gathered, and folded into panes and counters once they are joined.
 
 predicted, observed   only gather columns: many small batches cost one fold
-                      (pool.py joins them, together.py folds what it has joined)
+                      (join/pool.py joins them, panes/together.py folds what it has joined)
 collect               tell what is due
 """
 
@@ -13,22 +13,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xxhash
-from driftloop.schemas.batch import PredictionColumns, TruthColumns
-from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.observer import paired
+from driftloop.schemas.batches.batch import PredictionColumns, TruthColumns
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.observer.counters import CHALLENGER, Counters
-from driftloop.streams.observer.edition import Edition
-from driftloop.streams.observer.gathered import Gathered
-from driftloop.streams.observer.index import Hashes, Slots
-from driftloop.streams.observer.join import Join, Predictions, Terms, Truths
-from driftloop.streams.observer.panes import Due, Panes
+from driftloop.streams.observer.join import paired
+from driftloop.streams.observer.join.gathered import Gathered
+from driftloop.streams.observer.join.index import Hashes, Slots
+from driftloop.streams.observer.join.join import Join, Predictions, Terms, Truths
+from driftloop.streams.observer.join.pool import Pool, Shape, members_of
+from driftloop.streams.observer.join.rows import Columns, blank
+from driftloop.streams.observer.join.seats import Seats
+from driftloop.streams.observer.panes.edition import Edition
+from driftloop.streams.observer.panes.panes import Due, Panes
+from driftloop.streams.observer.panes.segments import SegmentPanes, payload_of, payload_types
+from driftloop.streams.observer.panes.table import Tables
 from driftloop.streams.observer.placement import Placement
-from driftloop.streams.observer.pool import Pool, Shape, members_of
-from driftloop.streams.observer.replay import NOTHING, PREDICTIONS, TRUTHS, Replay
-from driftloop.streams.observer.rows import Columns, blank
-from driftloop.streams.observer.seats import Seats
-from driftloop.streams.observer.segments import SegmentPanes, payload_of, payload_types
-from driftloop.streams.observer.table import Tables
+from driftloop.streams.observer.recovery.replay import NOTHING, PREDICTIONS, TRUTHS, Replay
 from driftloop.streams.observer.time import Clock
 from numpy.typing import DTypeLike, NDArray
 

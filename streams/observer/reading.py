@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar, cast
 
 import numpy as np
-from driftloop.schemas.batch import Marker, PredictionColumns, Rejected, TruthColumns
-from driftloop.schemas.columns import read_predictions
+from driftloop.schemas.batches.batch import Marker, PredictionColumns, Rejected, TruthColumns
+from driftloop.schemas.batches.columns import read_predictions
+from driftloop.schemas.batches.layouts import Layouts
+from driftloop.schemas.batches.truths import read_truths
 from driftloop.schemas.deadletter import dead_letter
-from driftloop.schemas.layouts import Layouts
-from driftloop.schemas.truths import read_truths
 from driftloop.streams.fold import FoldContext, Output, SourceRecords
-from driftloop.streams.observer.join import hash_ids
+from driftloop.streams.observer.join.join import hash_ids
 from driftloop.streams.observer.model import Where
 from driftloop.streams.observer.telling import SERVICE
 from driftloop.streams.observer.time import Times, greatest_before

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from driftloop.streams.fold import Service
-from driftloop.streams.observer.carrying import carried_over
 from driftloop.streams.observer.fold import LAYOUT, SOURCES, make_fold
-from driftloop.streams.observer.rewind import rewind
+from driftloop.streams.observer.recovery.carrying import carried_over
+from driftloop.streams.observer.recovery.rewind import rewind
 
 SERVICE = Service(
     name="observer",

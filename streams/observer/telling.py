@@ -6,12 +6,12 @@ from driftloop.schemas.codec import encode
 from driftloop.schemas.events import Bins, Pane, Progress
 from driftloop.schemas.headers import SUBJECT, cloud_event_headers, event_id
 from driftloop.streams.fold import Output
-from driftloop.streams.observer import paired
+from driftloop.streams.observer.join import paired
 from driftloop.streams.observer.model import ModelFold, Told
-from driftloop.streams.observer.segments import SegmentPanes
-from driftloop.streams.observer.sketch import Layout
-from driftloop.streams.observer.table import NOWHERE, Sums
-from driftloop.streams.observer.value import told_sums
+from driftloop.streams.observer.panes.segments import SegmentPanes
+from driftloop.streams.observer.panes.sketch import Layout
+from driftloop.streams.observer.panes.table import NOWHERE, Sums
+from driftloop.streams.observer.panes.value import told_sums
 
 SERVICE = "observer"
 

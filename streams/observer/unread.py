@@ -15,7 +15,7 @@ from itertools import accumulate, chain
 from typing import overload
 
 import numpy as np
-from driftloop.schemas.batch import EARLIEST_EVENT_TIME, FUTURE_SECONDS_MOST
+from driftloop.schemas.batches.batch import EARLIEST_EVENT_TIME, FUTURE_SECONDS_MOST
 from driftloop.schemas.wire import SINGLE_OBJECT_BYTES
 from driftloop.streams.fold import Headers, SourceRecords
 

@@ -10,20 +10,20 @@ import faust
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Service
-from driftloop.streams.transport.batches import BatchSchema
-from driftloop.streams.transport.bundle import BUNDLES_WAITING_MOST
-from driftloop.streams.transport.consumer import BatchTransport
 from driftloop.streams.transport.exits import Exit, leave, log
+from driftloop.streams.transport.fetching.batches import BatchSchema
+from driftloop.streams.transport.fetching.bundle import BUNDLES_WAITING_MOST
+from driftloop.streams.transport.fetching.consumer import BatchTransport
 from driftloop.streams.transport.partitions import Partitions
-from driftloop.streams.transport.patience import take
 from driftloop.streams.transport.security import broker_urls, faust_credentials
+from driftloop.streams.transport.watching.patience import take
 
 FETCH_BYTES_A_PARTITION = 256 * 1024
 """A larger record is still fetched, alone. 24 partitions of 1 MB (the default) would cost 85 MB more resident."""
 CHUNKS_A_POLL_MOST = 24
-"""One poll hands over what has been fetched of up to so many partitions (unpacking.py, bundle.py)."""
+"""One poll hands over what has been fetched of up to so many partitions (fetching/)."""
 EVENTS_WAITING_MOST = 2 * BUNDLES_WAITING_MOST
-"""In Faust's queue: more than there can be, bundle.py bounds them."""
+"""In Faust's queue: more than there can be, fetching/bundle.py bounds them."""
 
 
 class ServiceApp(faust.App):  # type: ignore[misc]

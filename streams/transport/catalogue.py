@@ -11,7 +11,7 @@ from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.transport.exits import log
 from driftloop.streams.transport.registry import schemas_by_id
-from driftloop.streams.transport.state_log import QUIET, marks, read_to_ends
+from driftloop.streams.transport.state.state_log import QUIET, marks, read_to_ends
 
 QUIET_SECONDS = 0.1
 """So long after its monitor was applied a record may still be refused, if others like it came just before."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from driftloop.streams.fold import PartitionFold
-from driftloop.streams.transport.header import StateHeader
-from driftloop.streams.transport.writer import Writer
+from driftloop.streams.transport.state.header import StateHeader
+from driftloop.streams.transport.state.writer import Writer
 from faust.types import TP
 
 UNSAVED_RECORDS_MOST = 200_000

@@ -15,19 +15,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
-from driftloop.streams.transport.batches import RecordBatch, empty_records
-from driftloop.streams.transport.checkpoints import Checkpoints
-from driftloop.streams.transport.consumer_thread import Committed, Seek
 from driftloop.streams.transport.exits import Exit, leave, log
-from driftloop.streams.transport.following import compare, follow
-from driftloop.streams.transport.loader import Loader
+from driftloop.streams.transport.fetching.batches import RecordBatch, empty_records
+from driftloop.streams.transport.fetching.consumer_thread import Committed, Seek
+from driftloop.streams.transport.fetching.stepping import Step
 from driftloop.streams.transport.partition import Partition, too_much_unsaved
-from driftloop.streams.transport.stepping import Step
-from driftloop.streams.transport.stragglers import stragglers
+from driftloop.streams.transport.state.checkpoints import Checkpoints
+from driftloop.streams.transport.state.following import compare, follow
+from driftloop.streams.transport.state.loader import Loader
+from driftloop.streams.transport.watching.stragglers import stragglers
 from faust.types import TP
 
 if TYPE_CHECKING:
-    from driftloop.streams.transport.consumer import BatchConsumer
+    from driftloop.streams.transport.fetching.consumer import BatchConsumer
 
 LAST_CHECKPOINT_SECONDS = 4.0
 LEAVING_SECONDS = 8.0

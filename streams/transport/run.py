@@ -13,17 +13,17 @@ from driftloop.schemas.errors import ConfigError, DriftloopError, Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import FoldContext, Service
 from driftloop.streams.transport.app import ServiceApp, build_app
-from driftloop.streams.transport.bring_up import Restorer
 from driftloop.streams.transport.catalogue import KafkaCatalogue
 from driftloop.streams.transport.exits import Exit, leave, log
-from driftloop.streams.transport.garbage import collect_garbage_seldom
-from driftloop.streams.transport.loader import Loader
-from driftloop.streams.transport.memory import give_back
 from driftloop.streams.transport.partitions import Partitions
 from driftloop.streams.transport.preflight import Cluster, check_topics
-from driftloop.streams.transport.repeats import OncePerWhile
+from driftloop.streams.transport.state.bring_up import Restorer
+from driftloop.streams.transport.state.loader import Loader
 from driftloop.streams.transport.versions import check_versions
-from driftloop.streams.transport.watchdog import Signs, watch
+from driftloop.streams.transport.watching.garbage import collect_garbage_seldom
+from driftloop.streams.transport.watching.memory import give_back
+from driftloop.streams.transport.watching.repeats import OncePerWhile
+from driftloop.streams.transport.watching.watchdog import Signs, watch
 
 DRAIN_SECONDS = 15.0
 THREADS_SECONDS = 3.0

@@ -1,7 +1,8 @@
 """The versions whose private behaviour the transport relies on.
 
-Faust has no setting for any of what consumer.py and consumer_thread.py override; tests/transport/test_hooks.py holds
-every hook to its signature. So another version is refused at start, in plain words, rather than tried.
+Faust has no setting for any of what fetching/consumer.py and fetching/consumer_thread.py override;
+tests/transport/test_hooks.py holds every hook to its signature. So another version is refused at start, in plain
+words, rather than tried.
 """
 
 from __future__ import annotations

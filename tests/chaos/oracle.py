@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from driftloop.schemas.events import Pane
-from driftloop.schemas.specification import MonitorSpecification
+from driftloop.schemas.monitor.specification import MonitorSpecification
 
 from ..observer.oracle import JoinOracle
 from ..observer.pane_oracle import PaneOracle

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from driftloop.console.topics import apply_topics
 from driftloop.schemas.settings import Settings
-from driftloop.streams.transport.writer import StateRecord, Writer
+from driftloop.streams.transport.state.writer import StateRecord, Writer
 
 from .cluster import Cluster
 from .traffic import publish_specifications
@@ -54,7 +54,7 @@ def test_a_transaction_that_the_broker_never_heard_of_is_done_again(
 ) -> None:
     """Its first request is lost with the broker, its records time out. Then there is nothing to abort, which the
     broker says as an error, and the worker ended as refused."""
-    monkeypatch.setattr("driftloop.streams.transport.writer.TRANSACTION_SECONDS_MOST", 4)
+    monkeypatch.setattr("driftloop.streams.transport.state.writer.TRANSACTION_SECONDS_MOST", 4)
     state = [StateRecord(b"a", b"1")]
     with Cluster() as cluster, ThreadPoolExecutor(1) as pool:
         settings = settings_of(cluster, tmp_path)

@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
-from driftloop.schemas.prediction import encode_prediction, layout
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 
 from ..observer.world import CLICKS, HOUR, LOANS, START, Bad, Marked, Observed, Predicted, World, bad_records
 

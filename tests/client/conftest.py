@@ -11,8 +11,8 @@ from confluent_kafka import Producer as KafkaProducer
 from driftloop.client.reader import Record, TopicReader
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import MonitorApplied
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import Feature, MonitorSpecification
 
 SPEC = MonitorSpecification(
     model="flights",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from driftloop.client.checks import check_label, check_predicted, key_of, scores_of, wrong_names, wrong_time
 from driftloop.schemas.errors import BadRecord
-from driftloop.schemas.specification import Feature, MonitorSpecification
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 
 SPEC = MonitorSpecification(
     model="flights",

@@ -19,8 +19,8 @@ from driftloop.client import Failure, Producer
 from driftloop.console.broker.embedded import EmbeddedBroker
 from driftloop.console.topics import apply_topics
 from driftloop.schemas.errors import ConfigError
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("outage")]  # one broker of their own, not one a worker
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from driftloop.client import Producer
+from driftloop.schemas.batches.prediction import layout
 from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.errors import BadRecord, ConfigError, Unavailable
 from driftloop.schemas.events import GroundTruth, TimeMarker
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.murmur2 import partition_of
-from driftloop.schemas.prediction import layout
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification
 from driftloop.schemas.wire import SINGLE_OBJECT_BYTES, read_body
 
 pytestmark = pytest.mark.kafka

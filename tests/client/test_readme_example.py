@@ -15,7 +15,7 @@ from driftloop.artefacts.signature import sign
 from driftloop.artefacts.store import Store
 from driftloop.schemas.codec import decode
 from driftloop.schemas.events import DeploymentChanged, GroundTruth, ModelPublished
-from driftloop.schemas.specification import compile_monitor
+from driftloop.schemas.monitor.specification import compile_monitor
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "client.md"
 MY_MODEL = """

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from driftloop.console.detectors import check_detectors
-from driftloop.schemas.detectors_file import METRICS
 from driftloop.schemas.errors import ConfigError
-from driftloop.schemas.named_detector import NamedDetector
-from driftloop.schemas.specification import MonitorSpecification, compile_monitor
+from driftloop.schemas.monitor.detectors_file import METRICS
+from driftloop.schemas.monitor.named_detector import NamedDetector
+from driftloop.schemas.monitor.specification import MonitorSpecification, compile_monitor
 
 FILE = """model = "m"
 classes = ["no", "yes"]

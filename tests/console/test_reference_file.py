@@ -22,12 +22,12 @@ from driftloop.console.rows.gather import read_file
 from driftloop.console.rows.naming import Asked, parse_columns
 from driftloop.console.rows.source import digest_of
 from driftloop.retrainer.joining import Records
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import encode
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import GroundTruth, MonitorApplied
-from driftloop.schemas.prediction import encode_prediction, layout
-from driftloop.schemas.specification import MonitorSpecification, compile_monitor
+from driftloop.schemas.monitor.specification import MonitorSpecification, compile_monitor
 from fastavro import writer
 from pyarrow import parquet
 

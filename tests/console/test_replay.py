@@ -10,12 +10,12 @@ from driftloop.console.replay.pipeline import Pipeline, Told
 from driftloop.console.replay.report import Replayed, as_json, lines
 from driftloop.console.replay.trainings import trainings
 from driftloop.console.replay.verdict import compare, last_windows
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import GroundTruth, MonitorApplied, TimeMarker, WindowMeasured
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.murmur2 import partition_of
-from driftloop.schemas.prediction import encode_prediction, layout
-from driftloop.schemas.specification import Feature, MonitorSpecification
 from driftloop.streams.fold import SourceRecords
 
 HOUR = 3_600.0

@@ -13,11 +13,11 @@ from driftloop.console.replay.pipeline import Told
 from driftloop.console.replay.run import ALWAYS, replay
 from driftloop.console.replay.saved import SavedPast
 from driftloop.console.replay.saving import saving
+from driftloop.schemas.batches.prediction import layout
 from driftloop.schemas.codec import encode, schema_of
 from driftloop.schemas.containers import write_container
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import GroundTruth, MonitorApplied
-from driftloop.schemas.prediction import layout
 from driftloop.streams.fold import SourceRecords
 
 from .test_replay import HOURS, LOANS, PARTITIONS, START, logs, replayed, windows

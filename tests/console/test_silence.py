@@ -9,8 +9,8 @@ from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import encode
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import CommandGiven, SilenceChanged
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.silences import order_of
-from driftloop.schemas.specification import Feature, MonitorSpecification
 
 NOW = 1_700_006_400.0  # 2023-11-15
 DAY = 86_400.0

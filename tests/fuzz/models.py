@@ -8,11 +8,11 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from driftloop.schemas.batches.prediction import ROLES, encode_prediction, layout
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import encode, schema_of
 from driftloop.schemas.events import GroundTruth, MonitorApplied, SchemaRegistered, TimeMarker
-from driftloop.schemas.prediction import ROLES, encode_prediction, layout
-from driftloop.schemas.specification import Feature, MonitorSpecification
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.wire import CONFLUENT, SINGLE_OBJECT, Schema, parse, write_body
 
 HOUR = 3_600.0

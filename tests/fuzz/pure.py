@@ -11,9 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from driftloop.schemas.batch import RECORD_BYTES_MOST, PredictionColumns, TruthColumns
-from driftloop.schemas.columns import read_predictions, read_truths
-from driftloop.schemas.tails import KEPT_BYTES_MOST
+from driftloop.schemas.batches.batch import RECORD_BYTES_MOST, PredictionColumns, TruthColumns
+from driftloop.schemas.batches.columns import read_predictions, read_truths
+from driftloop.schemas.batches.tails import KEPT_BYTES_MOST
 from driftloop.streams.fold import FoldContext, SourceRecords
 from driftloop.streams.observer.fold import SOURCES, ObserverFold
 
@@ -27,7 +27,7 @@ COLLECTED_EVERY = 20
 WARM_BATCHES = 10
 """By then everything has been in use once: from there on growth is measured."""
 READERS = 3
-"""Two of our own, and the fold's: each with its memos (schemas/tails.py)."""
+"""Two of our own, and the fold's: each with its memos (schemas/batches/tails.py)."""
 WASTE_BYTES_MOST = 64 << 20
 """What the allocator keeps of what was given back, and tracemalloc of what it has traced."""
 TRACED_EVERY = 50

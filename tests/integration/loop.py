@@ -18,8 +18,8 @@ from driftloop.console.monitor import apply_monitor
 from driftloop.console.reference import Selection, build
 from driftloop.schemas import codec
 from driftloop.schemas.events import DecisionRecorded, WindowMeasured
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification
 
 from .world import Loan, World
 

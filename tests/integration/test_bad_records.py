@@ -11,9 +11,9 @@ import pytest
 from confluent_kafka import Producer as RawProducer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from driftloop.schemas import codec
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.events import GroundTruth, Pane, Progress
-from driftloop.schemas.monitor_file import compile_monitor
-from driftloop.schemas.prediction import encode_prediction, layout
+from driftloop.schemas.monitor.monitor_file import compile_monitor
 from driftloop.schemas.settings import Settings
 
 from .loop import QUIET, SPECIFICATION, publish, running, steps_of

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from driftloop.schemas.events import Pane, Progress
-from driftloop.schemas.monitor_file import compile_monitor
+from driftloop.schemas.monitor.monitor_file import compile_monitor
 from driftloop.schemas.settings import Settings
 
 from .loop import SPECIFICATION, Loop, publish, running, steps_of

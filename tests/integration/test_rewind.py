@@ -19,9 +19,9 @@ from driftloop.console.broker.launch import JVM, archive_of
 from driftloop.schemas.events import Pane, WindowMeasured
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import BEGIN_ANEW
-from driftloop.streams.observer.replay import REVISIONS_A_REWIND
+from driftloop.streams.observer.recovery.replay import REVISIONS_A_REWIND
 from driftloop.streams.transport.exits import Exit
-from driftloop.streams.transport.header import HEADER_KEY
+from driftloop.streams.transport.state.header import HEADER_KEY
 
 from .loop import Loop, Step, final_windows, prepare, publish, running, steps_of
 from .test_status import caught_up, services

@@ -12,11 +12,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from driftloop.schemas import bins
+from driftloop.schemas.baseline.reference import Baselines
 from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.events import Bins, Pane, Progress
-from driftloop.schemas.reference import Baselines
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.silences import Order
-from driftloop.schemas.specification import Feature, MonitorSpecification
 from driftloop.streams.fold import FoldContext, Output, SourceRecords
 from driftloop.streams.judge.fold import JudgeFold, make_fold
 

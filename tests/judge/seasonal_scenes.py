@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from driftloop.console.reference_rows import ReferenceRows
 from driftloop.console.reference_season import learn_season
+from driftloop.schemas.baseline.reference import Baselines, build_reference
 from driftloop.schemas.bins import score_codes
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import Pane
-from driftloop.schemas.reference import Baselines, build_reference
-from driftloop.schemas.season import Season
-from driftloop.schemas.specification import MonitorSpecification
+from driftloop.schemas.monitor.season import Season
+from driftloop.schemas.monitor.specification import MonitorSpecification
 
 from .scenes import DAY, HOUR, MODEL, SPEC, START, Judge, Shelf, progress, sparse
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import Pane, Progress
-from driftloop.schemas.specification import MonitorSpecification
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from driftloop.streams.judge.attribution import Losses, loss_shares, touched
+from driftloop.streams.judge.incidents.attribution import Losses, loss_shares, touched
 
 NAMES = ("north", "south", "west")
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from driftloop.schemas import bins
 from driftloop.schemas.events import Estimate
-from driftloop.streams.judge import calibration, confusion, fairness, intervals, metrics, numbers, ranking
+from driftloop.streams.judge.metrics import calibration, confusion, fairness, intervals, metrics, numbers, ranking
 from sklearn.metrics import average_precision_score, f1_score, mean_pinball_loss, roc_auc_score
 
 from .drawn import confusion_of, histograms, rows_of

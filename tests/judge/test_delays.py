@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import WindowMeasured
-from driftloop.streams.judge.forecasts import Errors, forecast
+from driftloop.streams.judge.labels.forecasts import Errors, forecast
 
 from .scenes import DAY, HOUR, START, Judge, Row, judged, make_rows, panes_of, streams_of
 from .test_windows import EDGES, known_at, windows_of

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from driftloop.console.reference_calibration import learn_calibration
 from driftloop.console.reference_rows import ReferenceRows
+from driftloop.schemas.baseline.calibration import CalibrationBaseline
+from driftloop.schemas.baseline.reference import Baselines
 from driftloop.schemas.bins import score_codes
-from driftloop.schemas.calibration import CalibrationBaseline
 from driftloop.schemas.events import DriftDetected, IncidentChanged, WindowMeasured
-from driftloop.schemas.reference import Baselines
-from driftloop.streams.judge import estimates, incidents
 from driftloop.streams.judge.editions import edition_of
-from driftloop.streams.judge.estimate_watch import EstimateWatch
-from driftloop.streams.judge.performance import Expected, MaturedPane, Performance
+from driftloop.streams.judge.incidents import incidents
+from driftloop.streams.judge.incidents.performance import Expected, MaturedPane, Performance
+from driftloop.streams.judge.labels import estimates
+from driftloop.streams.judge.labels.estimate_watch import EstimateWatch
 from driftloop.streams.judge.reference import LossBaseline, Reference
 from driftloop.streams.judge.state import Group
 from driftloop.streams.judge.sums import PaneSums

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import IncidentChanged, Pane
-from driftloop.schemas.intervals import intervals
-from driftloop.schemas.segments import Segmentation
-from driftloop.schemas.specification import MonitorSpecification
-from driftloop.streams.judge.evidence import ends_at
+from driftloop.schemas.monitor.intervals import intervals
+from driftloop.schemas.monitor.segments import Segmentation
+from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.streams.judge.incidents.evidence import ends_at
 
 from .scenes import (
     DAY,

@@ -7,8 +7,8 @@ from itertools import pairwise, product
 
 import pytest
 from driftloop.schemas.events import DriftDetected, IncidentChanged, WindowMeasured
-from driftloop.streams.judge import incidents
-from driftloop.streams.judge.incidents import CALM, OPEN, TRANSITIONS, Incident
+from driftloop.streams.judge.incidents import incidents
+from driftloop.streams.judge.incidents.incidents import CALM, OPEN, TRANSITIONS, Incident
 
 from .scenes import DAY, MODEL, REFERENCE_ROWS, SPEC, START, Shelf, baselines_of, judged, make_rows
 

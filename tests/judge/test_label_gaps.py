@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import DriftDetected, IncidentChanged, WindowMeasured
-from driftloop.schemas.quality import QualityRules
-from driftloop.streams.judge.label_gaps import LabelGaps, Look, Stopped, passed_over, step
+from driftloop.schemas.monitor.quality import QualityRules
+from driftloop.streams.judge.labels.label_gaps import LabelGaps, Look, Stopped, passed_over, step
 
 from benchmarks.label_gaps import WORLDS, World, play
 

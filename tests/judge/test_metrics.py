@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from driftloop.schemas import bins
-from driftloop.streams.judge import calibration, confusion, metrics, numbers, ranking
+from driftloop.streams.judge.metrics import calibration, confusion, metrics, numbers, ranking
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import (

@@ -10,9 +10,9 @@ from functools import cache
 from typing import Any
 
 import pytest
-from driftloop.schemas.detectors_file import METRICS
 from driftloop.schemas.events import DriftDetected, WindowMeasured
-from driftloop.schemas.named_detector import NamedDetector
+from driftloop.schemas.monitor.detectors_file import METRICS
+from driftloop.schemas.monitor.named_detector import NamedDetector
 from river import drift
 
 from .scenes import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from driftloop.streams.judge.placement import alarm
+from driftloop.streams.judge.quality.placement import alarm
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import DriftDetected, IncidentChanged, WindowMeasured
-from driftloop.schemas.quality import LEARNED, FeatureRules, QualityRules
-from driftloop.schemas.specification import Feature
-from driftloop.streams.judge.quality import Facts, check
-from driftloop.streams.judge.quality_history import History, Past, Usual
-from driftloop.streams.judge.quality_watch import Judged, QualityWatch
+from driftloop.schemas.monitor.quality import LEARNED, FeatureRules, QualityRules
+from driftloop.schemas.monitor.specification import Feature
+from driftloop.streams.judge.quality.quality import Facts, check
+from driftloop.streams.judge.quality.quality_history import History, Past, Usual
+from driftloop.streams.judge.quality.quality_watch import Judged, QualityWatch
 from driftloop.streams.judge.sums import Layout, total
 
 from benchmarks.quality import play

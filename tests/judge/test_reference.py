@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from driftloop.schemas.baseline.reference import Baselines, upper_bound
 from driftloop.schemas.bins import loss_codes
-from driftloop.schemas.reference import Baselines, upper_bound
 from driftloop.streams.judge.reference import loss_baseline
 
 from .scenes import DAY, START, baselines_of, make_rows

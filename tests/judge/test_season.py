@@ -15,11 +15,11 @@ import pytest
 from driftloop.console.reference import describe
 from driftloop.console.reference_season import learn_season, windows_of
 from driftloop.detectors import seasonal
+from driftloop.schemas.baseline.reference import Baselines
 from driftloop.schemas.events import DriftDetected, WindowMeasured
-from driftloop.schemas.reference import Baselines
-from driftloop.schemas.season import Season
-from driftloop.streams.judge import season
-from driftloop.streams.judge.features import settings_of
+from driftloop.schemas.monitor.season import Season
+from driftloop.streams.judge.inputs import season
+from driftloop.streams.judge.inputs.features import settings_of
 
 from .scenes import DAY, HOUR, START, Judge, Shelf
 from .seasonal_scenes import HOURLY, SEASONAL, WEEK, Hour, hours, judge_of, reference, rows_of, stream_of

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import Pane, WindowMeasured
-from driftloop.schemas.segments import Segmentation
-from driftloop.schemas.specification import Feature
+from driftloop.schemas.monitor.segments import Segmentation
+from driftloop.schemas.monitor.specification import Feature
 from driftloop.streams.fold import SourceRecords
-from driftloop.streams.judge import segmented
-from driftloop.streams.judge.fairness import OPPORTUNITY, PARITY
+from driftloop.streams.judge.metrics import segmented
+from driftloop.streams.judge.metrics.fairness import OPPORTUNITY, PARITY
 
 from .scenes import DAY, REFERENCE_ROWS, SPEC, START, Judge, Row, Shelf, baselines_of, make_rows, panes_of, streams_of
 from .test_windows import known_at

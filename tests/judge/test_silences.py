@@ -10,7 +10,7 @@ from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import CommandGiven, DriftDetected, IncidentChanged, SilenceChanged, WindowMeasured
 from driftloop.schemas.headers import rfc3339
 from driftloop.schemas.silences import order_of
-from driftloop.streams.judge.silencing import Silencing
+from driftloop.streams.judge.incidents.silencing import Silencing
 
 from .scenes import (
     DAY,

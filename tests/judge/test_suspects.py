@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from driftloop.schemas.bins import score_middles
 from driftloop.schemas.events import DriftDetected
-from driftloop.streams.judge.loss_given_score import explain
-from driftloop.streams.judge.suspects import Signs, suspects
+from driftloop.streams.judge.incidents.loss_given_score import explain
+from driftloop.streams.judge.incidents.suspects import Signs, suspects
 
 SCORE = score_middles()
 ROWS = 20_000

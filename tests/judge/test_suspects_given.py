@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from driftloop.schemas.baseline.reference_outcome import Outcome, learned_scales, outcome
 from driftloop.schemas.bins import score_codes
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.outcome import Scales
-from driftloop.schemas.reference_outcome import Outcome, learned_scales, outcome
-from driftloop.schemas.specification import Feature, MonitorSpecification
-from driftloop.streams.judge.loss_given_score import Known, Seen, explain_given
-from driftloop.streams.judge.suspects import Signs, suspects
+from driftloop.streams.judge.incidents.loss_given_score import Known, Seen, explain_given
+from driftloop.streams.judge.incidents.suspects import Signs, suspects
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftloop.schemas.baseline.projection import Projection, named, norm_codes
+from driftloop.schemas.baseline.reference import Baselines, build_reference
 from driftloop.schemas.codec import encode
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import Bins, DriftDetected, Pane, WindowMeasured
-from driftloop.schemas.projection import Projection, named, norm_codes
-from driftloop.schemas.reference import Baselines, build_reference
-from driftloop.schemas.season import Season
-from driftloop.schemas.specification import Feature, MonitorSpecification
-from driftloop.streams.judge import vector_watch
+from driftloop.schemas.monitor.season import Season
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.streams.judge.editions import edition_of
+from driftloop.streams.judge.inputs import vector_watch
 
 from .scenes import DAY, HOUR, START, Judge, Shelf, progress
 from .test_any_interleaving import interleaved, told, with_crashes
@@ -145,7 +145,7 @@ def test_the_distances_are_those_of_the_rows() -> None:
     fake: Any = type("R", (), {"sums": known, "features": baselines.features})
     seen = vector_watch.see(layout, fake, counts, layout.vectors.whole(sums.sums))
 
-    from driftloop.schemas.basis import directions, seeded
+    from driftloop.schemas.baseline.basis import directions, seeded
 
     w = seeded("frequencies", WIDTH, 64) / basis.bandwidth
     waves = [np.concatenate([np.cos(x @ w).mean(0), np.sin(x @ w).mean(0)]) for x in (rows.astype(float), now)]

@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from driftloop.schemas.bins import LOSS_EDGES, SCORE_EDGES
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.murmur2 import partition_of
-from driftloop.schemas.specification import MonitorSpecification
 
 from .oracle import AMENDMENT, REPEAT, TOO_LATE, JoinOracle
 from .world import PARTITION, Observed, Predicted, World

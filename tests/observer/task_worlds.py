@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from driftloop.schemas.bins import LOSS_EDGES, SCORE_EDGES
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.outcome import Scales
-from driftloop.schemas.specification import Feature, MonitorSpecification
 
 from .pane_oracle import PaneOracle
 from .world import HOUR, LOANS, START, Marked, Observed, Predicted, World

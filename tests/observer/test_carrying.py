@@ -7,7 +7,7 @@ import random
 
 import pytest
 from driftloop.schemas.errors import ConfigError
-from driftloop.streams.observer.carrying import carried_over
+from driftloop.streams.observer.recovery.carrying import carried_over
 
 from .layout_1 import SEED, SIZE, left_behind
 from .test_rewind import last_told

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from driftloop.schemas.codec import decode
 from driftloop.schemas.events import Pane, Progress, WindowMeasured
-from driftloop.schemas.specification import Feature, MonitorSpecification
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.streams.fold import FoldContext, SourceRecords
 from driftloop.streams.judge.fold import JudgeFold, make_fold
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftloop.schemas.baseline.projection import Projection, named
+from driftloop.schemas.baseline.reference import build_reference
 from driftloop.schemas.codec import decode
 from driftloop.schemas.events import Pane
-from driftloop.schemas.projection import Projection, named
-from driftloop.schemas.reference import build_reference
-from driftloop.schemas.segments import Segmentation
-from driftloop.schemas.specification import Feature, MonitorSpecification
+from driftloop.schemas.monitor.segments import Segmentation
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 
 from . import world as world_module
 from .pane_oracle import PaneOracle
@@ -86,8 +86,8 @@ class EmbeddingOracle(PaneOracle):
 @pytest.fixture(params=["before a reference", "after it", "with segments"])
 def spec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[MonitorSpecification]:
     chosen = {"before a reference": PLAIN, "after it": EMBEDDED, "with segments": SEGMENTED}[request.param]
-    monkeypatch.setattr("driftloop.streams.observer.rows.SEGMENT_ROWS", 16)
-    monkeypatch.setattr("driftloop.streams.observer.state.SEGMENT_ROWS", 16)
+    monkeypatch.setattr("driftloop.streams.observer.join.rows.SEGMENT_ROWS", 16)
+    monkeypatch.setattr("driftloop.streams.observer.recovery.state.SEGMENT_ROWS", 16)
     monkeypatch.setattr("driftloop.streams.observer.fold.ROWS_GATHERED_MOST", 20)
     plain = world_module.prediction
 

@@ -52,9 +52,9 @@ def _small_segments(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
     if request.param == "let wait":
         monkeypatch.setattr("driftloop.streams.observer.fold.MODELS_FEW", 0)
         monkeypatch.setattr("driftloop.streams.observer.unread.RECORDS_MOST", 25)
-    monkeypatch.setattr("driftloop.streams.observer.rows.SEGMENT_ROWS", 16)
-    monkeypatch.setattr("driftloop.streams.observer.state.SEGMENT_ROWS", 16)
-    monkeypatch.setattr("driftloop.streams.observer.state.PARTS_MOST", 4)
+    monkeypatch.setattr("driftloop.streams.observer.join.rows.SEGMENT_ROWS", 16)
+    monkeypatch.setattr("driftloop.streams.observer.recovery.state.SEGMENT_ROWS", 16)
+    monkeypatch.setattr("driftloop.streams.observer.recovery.state.PARTS_MOST", 4)
     monkeypatch.setattr("driftloop.streams.observer.fold.ROWS_GATHERED_MOST", 20)
 
 
@@ -88,8 +88,8 @@ def test_cuts_interleaving_and_crashes_change_no_byte(seed: int, monkeypatch: py
     world = make_world(seed, size=150)
     whole = Transport(world)
     with monkeypatch.context() as patch:  # numpy's way of grouping rows, however few
-        patch.setattr("driftloop.streams.observer.panes.FEW", 0)
-        patch.setattr("driftloop.streams.observer.rows.FEW", 0)
+        patch.setattr("driftloop.streams.observer.panes.panes.FEW", 0)
+        patch.setattr("driftloop.streams.observer.join.rows.FEW", 0)
         whole.run(random.Random(0), batch=10_000)
     expected = [value for _, value in sorted(panes_of(whole), key=order)]
     for trial in range(3):

@@ -6,8 +6,8 @@ import random
 
 import numpy as np
 import pytest
-from driftloop.streams.observer import join as joining
-from driftloop.streams.observer.join import Join, Predictions, Terms, Truths, hash_ids, join_all
+from driftloop.streams.observer.join import join as joining
+from driftloop.streams.observer.join.join import Join, Predictions, Terms, Truths, hash_ids, join_all
 from driftloop.streams.observer.time import watermarks_before
 
 from .oracle import JoinOracle, P, T, watermarks
@@ -65,7 +65,7 @@ def part(batch, start, end):
 
 @pytest.mark.parametrize("seed", range(60))
 def test_whatever_the_interleaving_the_pairs_are_those_of_plain_python(seed: int, monkeypatch) -> None:
-    monkeypatch.setattr("driftloop.streams.observer.rows.SEGMENT_ROWS", 4)  # so that segments come and go
+    monkeypatch.setattr("driftloop.streams.observer.join.rows.SEGMENT_ROWS", 4)  # so that segments come and go
     predictions, truths = world(seed)
     oracle = oracle_of(predictions, truths)
     batches = columns_of(predictions, truths)

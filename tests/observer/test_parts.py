@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 from driftloop.schemas.topics import TOPICS
-from driftloop.streams.observer.index import Index
-from driftloop.streams.observer.seats import OTHER_VERSIONS, SEATS_MOST, Seats
-from driftloop.streams.observer.table import Added, Table
+from driftloop.streams.observer.join.index import Index
+from driftloop.streams.observer.join.seats import OTHER_VERSIONS, SEATS_MOST, Seats
+from driftloop.streams.observer.panes.table import Added, Table
 from driftloop.streams.observer.time import Clock, greatest_before
 from driftloop.streams.observer.worker import SERVICE
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.events import MonitorApplied, Pane
-from driftloop.schemas.specification import Feature, MonitorSpecification
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 
 from .world import CLICKS, HOUR, LOANS, Bad, Marked, Transport, World, context, make_world
 
@@ -24,8 +24,8 @@ MODELS = [*LOANS_LIKE, *CLICKS_LIKE]
 
 @pytest.fixture(autouse=True)
 def _small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("driftloop.streams.observer.rows.SEGMENT_ROWS", 16)
-    monkeypatch.setattr("driftloop.streams.observer.state.SEGMENT_ROWS", 16)
+    monkeypatch.setattr("driftloop.streams.observer.join.rows.SEGMENT_ROWS", 16)
+    monkeypatch.setattr("driftloop.streams.observer.recovery.state.SEGMENT_ROWS", 16)
     monkeypatch.setattr("driftloop.streams.observer.fold.ROWS_GATHERED_MOST", 20)
 
 

@@ -11,8 +11,8 @@ import pytest
 from driftloop.schemas.codec import decode
 from driftloop.schemas.events import Pane
 from driftloop.streams.fold import Moved, Output, SourceRecords
-from driftloop.streams.observer.replay import REVISIONS_A_REWIND
-from driftloop.streams.observer.rewind import rewind
+from driftloop.streams.observer.recovery.replay import REVISIONS_A_REWIND
+from driftloop.streams.observer.recovery.rewind import rewind
 
 from .world import PARTITION, Bad, Transport, make_world
 

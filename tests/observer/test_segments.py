@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.events import MonitorApplied, Pane
-from driftloop.schemas.intervals import intervals
-from driftloop.schemas.segments import Segmentation
-from driftloop.schemas.specification import Feature, MonitorSpecification
+from driftloop.schemas.monitor.intervals import intervals
+from driftloop.schemas.monitor.segments import Segmentation
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 
 from . import world as world_module
 from .pane_oracle import PaneOracle
@@ -79,9 +79,9 @@ class SegmentOracle(PaneOracle):
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("driftloop.streams.observer.rows.SEGMENT_ROWS", 16)
-    monkeypatch.setattr("driftloop.streams.observer.state.SEGMENT_ROWS", 16)
-    monkeypatch.setattr("driftloop.streams.observer.state.PARTS_MOST", 4)
+    monkeypatch.setattr("driftloop.streams.observer.join.rows.SEGMENT_ROWS", 16)
+    monkeypatch.setattr("driftloop.streams.observer.recovery.state.SEGMENT_ROWS", 16)
+    monkeypatch.setattr("driftloop.streams.observer.recovery.state.PARTS_MOST", 4)
     monkeypatch.setattr("driftloop.streams.observer.fold.ROWS_GATHERED_MOST", 20)
     monkeypatch.setattr(world_module, "LOANS", SEGMENTED)
     yield

@@ -11,7 +11,7 @@ from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import MonitorApplied, Pane
 from driftloop.streams.observer.fold import ObserverFold
-from driftloop.streams.observer.state import _pack_status, _unpack_status
+from driftloop.streams.observer.recovery.state import _pack_status, _unpack_status
 
 from .pane_oracle import PaneOracle
 from .world import LOANS, PARTITION, Observed, Transport, World, context, make_world

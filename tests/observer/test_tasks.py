@@ -11,9 +11,9 @@ import pytest
 from driftloop.console.monitor import specification_events as written_as
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import Bins, Pane, SchemaRegistered
-from driftloop.streams.observer.rows import Rows
-from driftloop.streams.observer.tasks import task_of
-from driftloop.streams.observer.value import told_sums
+from driftloop.streams.observer.join.rows import Rows
+from driftloop.streams.observer.panes.tasks import task_of
+from driftloop.streams.observer.panes.value import told_sums
 
 from .task_worlds import ANIMALS, HOUSES, SPECS, STREETS, TaskOracle, make_task_world
 from .test_fold import _small_segments, counted, order, panes_of  # noqa: F401 (a fixture for all tests here)

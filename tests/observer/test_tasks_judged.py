@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftloop.schemas.baseline.reference import Baselines, build_reference
 from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.events import DriftDetected, IncidentChanged, ReferenceBuilt, WindowMeasured
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.outcome import Scales
-from driftloop.schemas.reference import Baselines, build_reference
-from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.fold import SourceRecords
 from driftloop.streams.judge.fold import make_fold
 from sklearn.metrics import (

@@ -7,11 +7,11 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import GroundTruth, MonitorApplied, TimeMarker
-from driftloop.schemas.prediction import encode_prediction, layout
-from driftloop.schemas.specification import Feature, MonitorSpecification
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.streams.fold import FoldContext, Output, SourceRecords
 from driftloop.streams.observer.fold import ObserverFold
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from driftloop.schemas.registry import RegistryAway
-from driftloop.streams.transport import patience
-from driftloop.streams.transport.batches import RecordBatch
 from driftloop.streams.transport.exits import Exit
+from driftloop.streams.transport.fetching.batches import RecordBatch
+from driftloop.streams.transport.watching import patience
 
 BATCH = RecordBatch("t", 1, [SimpleNamespace(offset=offset) for offset in (5, 6, 7)], lag=10)
 

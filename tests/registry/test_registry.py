@@ -8,13 +8,13 @@ import pytest
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from driftloop.client.producer import Producer
 from driftloop.client.registry import framing_for
+from driftloop.schemas.batches.prediction import layout
 from driftloop.schemas.codec import PLAIN, decode, encode, schema_of
 from driftloop.schemas.errors import BadRecord, ConfigError, Unavailable
 from driftloop.schemas.events import GroundTruth, TimeMarker
-from driftloop.schemas.prediction import layout
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.registry import RegistryAway
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import Feature, MonitorSpecification
 from driftloop.schemas.wire import CONFLUENT, Framing
 from driftloop.streams.transport.registry import SchemasById, schemas_by_id
 

@@ -14,8 +14,8 @@ from confluent_kafka import Producer as RawProducer
 from driftloop.retrainer import reading
 from driftloop.retrainer.run import layouts_for
 from driftloop.schemas.events import Pane, Progress
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.settings import Settings
-from driftloop.schemas.specification import MonitorSpecification
 from driftloop.streams.transport.catalogue import KafkaCatalogue
 
 from ..integration.loop import QUIET, SPECIFICATION, Loop, publish, running, steps_of

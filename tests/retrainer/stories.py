@@ -12,7 +12,7 @@ from driftloop.schemas.events import (
     DeploymentChanged,
     WindowMeasured,
 )
-from driftloop.schemas.specification import Feature, MonitorSpecification, RetrainPolicy
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification, RetrainPolicy
 
 DAY = 86_400.0
 T0 = 1_700_006_400.0

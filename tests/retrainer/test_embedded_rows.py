@@ -9,12 +9,12 @@ import numpy as np
 from driftloop.console.reference_rows import ReferenceColumns, Selection
 from driftloop.retrainer.dataset import sha256_of
 from driftloop.retrainer.joining import Columns, Records
+from driftloop.schemas.baseline.reference import build_reference
+from driftloop.schemas.batches.layouts import Layouts
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import GroundTruth
-from driftloop.schemas.layouts import Layouts
-from driftloop.schemas.prediction import encode_prediction, layout
-from driftloop.schemas.reference import build_reference
-from driftloop.schemas.specification import Feature
+from driftloop.schemas.monitor.specification import Feature
 
 from .stories import DAY, T0, specification
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from driftloop.retrainer.dataset import sha256_of
 from driftloop.retrainer.joining import Columns, Records
+from driftloop.schemas.batches.layouts import Layouts
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import GroundTruth, TimeMarker
-from driftloop.schemas.layouts import Layouts
-from driftloop.schemas.prediction import encode_prediction, layout
 from xxhash import xxh3_64_intdigest
 
 from .stories import DAY, T0, specification

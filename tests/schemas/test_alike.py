@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from driftloop.schemas.columns import read_predictions
-from driftloop.schemas.layouts import Layouts
-from driftloop.schemas.prediction import PredictionLayout, encode_prediction, layout
+from driftloop.schemas.batches.columns import read_predictions
+from driftloop.schemas.batches.layouts import Layouts
+from driftloop.schemas.batches.prediction import PredictionLayout, encode_prediction, layout
 from driftloop.schemas.wire import SINGLE_OBJECT, write_body
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,7 +115,7 @@ def test_a_score_that_is_none_among_many_models_is_refused_alone() -> None:
 
 
 def test_the_shared_memo_goes_when_a_table_that_it_points_into_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("driftloop.schemas.tails.TAILS_KEPT_MOST", 50)
+    monkeypatch.setattr("driftloop.schemas.batches.tails.TAILS_KEPT_MOST", 50)
     layouts = fresh()
     for start in range(0, 600, 20):
         towns = [f"t{i}" for i in range(start, start + 20)] + ["t0", "t599"]

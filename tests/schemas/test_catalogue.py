@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from driftloop.schemas.baseline.reference import Baselines, build_reference
+from driftloop.schemas.batches.columns import read_predictions
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import Event, canonical_json, encode
-from driftloop.schemas.columns import read_predictions
 from driftloop.schemas.events import MonitorApplied, ReferenceBuilt, SchemaRegistered, TimeMarker
-from driftloop.schemas.prediction import encode_prediction, layout
-from driftloop.schemas.reference import Baselines, build_reference
-from driftloop.schemas.specification import MonitorSpecification, compile_monitor
+from driftloop.schemas.monitor.specification import MonitorSpecification, compile_monitor
 
 BARE = compile_monitor((Path(__file__).parents[1] / "data" / "small.toml").read_text(), "small.toml")
 COLUMNS = {name: np.arange(9.0) for name in ("amount", "income", "age")} | {"grade": np.array(["A"] * 9, object)}

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from driftloop.schemas.coder import Coder, codes_of_many
-from driftloop.schemas.specification import Feature, MonitorSpecification, feature_bins, numeric_codes
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification, feature_bins, numeric_codes
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftloop.schemas.batches.columns import PredictionColumns, Predictions, Truths, read_predictions, read_truths
+from driftloop.schemas.batches.layouts import Layouts
+from driftloop.schemas.batches.prediction import encode_prediction, layout
+from driftloop.schemas.batches.tails import Tail
 from driftloop.schemas.codec import encode, schema_of
-from driftloop.schemas.columns import PredictionColumns, Predictions, Truths, read_predictions, read_truths
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.events import GroundTruth, Progress, TimeMarker
-from driftloop.schemas.layouts import Layouts
-from driftloop.schemas.prediction import encode_prediction, layout
-from driftloop.schemas.specification import Feature, MonitorSpecification
-from driftloop.schemas.tails import Tail
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.wire import CONFLUENT, SINGLE_OBJECT, Schema, parse, write_body
 from hypothesis import given
 from hypothesis import strategies as st

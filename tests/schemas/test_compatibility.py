@@ -16,10 +16,10 @@ import pytest
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import parse as avro_parse
 from driftloop.schemas import events
+from driftloop.schemas.batches.prediction import layout
 from driftloop.schemas.codec import EVENTS, decode, encode, released
 from driftloop.schemas.jsonable import to_jsonable
-from driftloop.schemas.prediction import layout
-from driftloop.schemas.specification import Feature, MonitorSpecification
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 
 from .examples import example
 

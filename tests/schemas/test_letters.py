@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from driftloop.schemas.batches.dissect import dissect, field_of_reason
+from driftloop.schemas.batches.layouts import Layouts
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.codec import encode
 from driftloop.schemas.deadletter import KEPT_BYTES, Header, dead_letter
-from driftloop.schemas.dissect import dissect, field_of_reason
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import GroundTruth
-from driftloop.schemas.layouts import Layouts
 from driftloop.schemas.letters import REPLAYED_FROM, REPLAYS, Letter, is_marker, marker, read_letter, replay_headers
-from driftloop.schemas.prediction import encode_prediction, layout
-from driftloop.schemas.specification import Feature, MonitorSpecification
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,7 +115,7 @@ def test_what_nobody_knows_is_said_in_words() -> None:
 
 
 def test_every_reason_that_is_about_a_field_names_one_of_the_record() -> None:
-    source = (Path(__file__).parents[2] / "schemas/columns.py").read_text()
+    source = (Path(__file__).parents[2] / "schemas/batches/columns.py").read_text()
     assert "``event-time-in-the-future``" in source
     for reason in ("event-time-before-2000", "event-time-in-the-future", "event-time-not-a-number"):
         assert field_of_reason(reason) == "event_time"

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import parse as avro_parse
+from driftloop.schemas.batches.columns import read_predictions, read_truths
+from driftloop.schemas.batches.layouts import Layouts
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.codec import encode
-from driftloop.schemas.columns import read_predictions, read_truths
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import GroundTruth
-from driftloop.schemas.layouts import Layouts
+from driftloop.schemas.monitor.specification import MonitorSpecification, compile_monitor
 from driftloop.schemas.outcome import label_code, label_number, power_of_two_above, score_fields
-from driftloop.schemas.prediction import encode_prediction, layout
-from driftloop.schemas.specification import MonitorSpecification, compile_monitor
 from driftloop.schemas.wire import read_body
 
 BINARY = (Path(__file__).parents[1] / "data" / "small.toml").read_text()

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftloop.schemas.batches.prediction import encode_prediction, layout, record_name
 from driftloop.schemas.errors import BadRecord
-from driftloop.schemas.prediction import encode_prediction, layout, record_name
-from driftloop.schemas.specification import compile_monitor
+from driftloop.schemas.monitor.specification import compile_monitor
 from driftloop.schemas.wire import CONFLUENT, SINGLE_OBJECT, Framing, read_body
 
 SPEC = compile_monitor((Path(__file__).parents[1] / "data" / "small.toml").read_text(), "small.toml")

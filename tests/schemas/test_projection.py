@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from driftloop.schemas.basis import Basis, directions, learn_basis, seeded
-from driftloop.schemas.projection import FREQUENCIES, Projection
+from driftloop.schemas.baseline.basis import Basis, directions, learn_basis, seeded
+from driftloop.schemas.baseline.projection import FREQUENCIES, Projection
 
 
 def sums_of(projection: Projection, vectors: np.ndarray) -> dict[str, float]:

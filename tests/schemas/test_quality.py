@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from driftloop.schemas.errors import ConfigError
-from driftloop.schemas.quality import FeatureRules, QualityRules
-from driftloop.schemas.specification import MonitorSpecification, compile_monitor
+from driftloop.schemas.monitor.quality import FeatureRules, QualityRules
+from driftloop.schemas.monitor.specification import MonitorSpecification, compile_monitor
 
 SMALL = (Path(__file__).parent.parent / "data" / "small.toml").read_text()
 EVERYTHING = """

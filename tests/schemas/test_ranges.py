@@ -9,10 +9,10 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 from driftloop.console.monitor import keep_bins
-from driftloop.schemas.quality import FeatureRules, QualityRules
-from driftloop.schemas.ranges import learn_range, with_ends
-from driftloop.schemas.reference import build_reference
-from driftloop.schemas.specification import MonitorSpecification, compile_monitor
+from driftloop.schemas.baseline.ranges import learn_range, with_ends
+from driftloop.schemas.baseline.reference import build_reference
+from driftloop.schemas.monitor.quality import FeatureRules, QualityRules
+from driftloop.schemas.monitor.specification import MonitorSpecification, compile_monitor
 from numpy.typing import NDArray
 
 MONITOR = """

@@ -16,7 +16,7 @@ def said() -> set[str]:
     """Reasons in BadRecord("...") and in what ``event_time_fault`` returns, in the files that read records."""
     found = set[str]()
     for name in READERS:
-        for node in ast.walk(ast.parse((ROOT / "schemas" / f"{name}.py").read_text())):
+        for node in ast.walk(ast.parse(next((ROOT / "schemas").rglob(f"{name}.py")).read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "BadRecord":
                 first = node.args[0]
             elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):

@@ -8,10 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driftloop.schemas.baseline.reference import (
+    Baselines,
+    build_reference,
+    numeric_edges,
+    top_categories,
+    upper_bound,
+)
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import OffsetRange
-from driftloop.schemas.reference import Baselines, build_reference, numeric_edges, top_categories, upper_bound
-from driftloop.schemas.specification import compile_monitor
+from driftloop.schemas.monitor.specification import compile_monitor
 from scipy import stats
 
 SMALL = compile_monitor((Path(__file__).parents[1] / "data" / "small.toml").read_text(), "small.toml")

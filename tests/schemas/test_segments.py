@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from driftloop.console.monitor import keep_bins
+from driftloop.schemas.baseline.reference import build_reference
 from driftloop.schemas.errors import ConfigError
-from driftloop.schemas.intervals import CUTS_MOST, as_told, cuts_of, interval_codes, intervals
-from driftloop.schemas.reference import build_reference
-from driftloop.schemas.segments import SEGMENTS_MOST, Segmentation, most_frequent, segment_name, segment_value
-from driftloop.schemas.specification import MonitorSpecification, compile_monitor
+from driftloop.schemas.monitor.intervals import CUTS_MOST, as_told, cuts_of, interval_codes, intervals
+from driftloop.schemas.monitor.segments import SEGMENTS_MOST, Segmentation, most_frequent, segment_name, segment_value
+from driftloop.schemas.monitor.specification import MonitorSpecification, compile_monitor
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 from aiokafka.partitioner import murmur2 as aiokafka_murmur2
+from driftloop.schemas.batches.layouts import Layouts
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.codec import EVENTS, encode
 from driftloop.schemas.deadletter import HEADERS_BYTES_MOST, KEPT_BYTES, VALUE_BYTES_MOST, dead_letter
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import GroundTruth, Progress
 from driftloop.schemas.headers import cloud_event_headers, event_id, rfc3339
 from driftloop.schemas.jsonable import record_to_jsonable, to_jsonable
-from driftloop.schemas.layouts import Layouts
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.murmur2 import murmur2, partition_of, partitions_of
-from driftloop.schemas.prediction import encode_prediction, layout
 from driftloop.schemas.settings import VARIABLES, Settings
-from driftloop.schemas.specification import Feature, MonitorSpecification
 from driftloop.schemas.topics import TOPICS
 from hypothesis import given
 from hypothesis import strategies as st

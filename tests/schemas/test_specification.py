@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from driftloop.schemas.errors import BadRecord, ConfigError
-from driftloop.schemas.season import Season
-from driftloop.schemas.specification import MonitorSpecification, RetrainPolicy, compile_monitor, label_code
+from driftloop.schemas.monitor.season import Season
+from driftloop.schemas.monitor.specification import MonitorSpecification, RetrainPolicy, compile_monitor, label_code
 
 SMALL = (Path(__file__).parents[1] / "data" / "small.toml").read_text()
 LEAST = """

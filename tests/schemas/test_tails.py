@@ -6,8 +6,8 @@ import gc
 import tracemalloc
 
 import pytest
+from driftloop.schemas.batches.columns import read_predictions, read_truths
 from driftloop.schemas.codec import encode
-from driftloop.schemas.columns import read_predictions, read_truths
 from driftloop.schemas.events import GroundTruth
 
 from .test_columns import T0, fresh, prediction, seen
@@ -15,7 +15,7 @@ from .test_columns import T0, fresh, prediction, seen
 
 def test_the_memo_of_tails_is_bounded_and_old_batches_keep_their_table(monkeypatch: pytest.MonkeyPatch) -> None:
     most, batch = 1_000, 120
-    monkeypatch.setattr("driftloop.schemas.tails.TAILS_KEPT_MOST", most)
+    monkeypatch.setattr("driftloop.schemas.batches.tails.TAILS_KEPT_MOST", most)
     layouts = fresh()
     first = read_predictions([prediction(grade="g0")], layouts).columns[0]
     for start in range(1, 3 * most, batch):
@@ -28,7 +28,7 @@ def test_the_memo_of_tails_is_bounded_and_old_batches_keep_their_table(monkeypat
 
 def test_the_memos_of_all_models_together_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each record a category of its own, of some length: no table is long, and still they add up."""
-    monkeypatch.setattr("driftloop.schemas.layouts.KEPT_BYTES_MOST", 1_000_000)
+    monkeypatch.setattr("driftloop.schemas.batches.layouts.KEPT_BYTES_MOST", 1_000_000)
     layouts, kept = fresh(), []
     calm = read_predictions([prediction(grade="calm")], layouts).columns[0]
     texts = [[f"{i:500}" for i in range(start, start + 250)] for start in range(0, 4_000, 250)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from driftloop.schemas.batches.columns import read_truths
 from driftloop.schemas.codec import encode
-from driftloop.schemas.columns import read_truths
 from driftloop.schemas.events import GroundTruth
 
 from .test_columns import T0, fresh, same_truths

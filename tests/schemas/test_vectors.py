@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import parse as avro_parse
-from driftloop.schemas.columns import PredictionColumns, read_predictions
+from driftloop.schemas.batches.columns import PredictionColumns, read_predictions
+from driftloop.schemas.batches.layouts import Layouts
+from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.errors import BadRecord, ConfigError
-from driftloop.schemas.layouts import Layouts
-from driftloop.schemas.prediction import encode_prediction, layout
-from driftloop.schemas.specification import Feature, MonitorSpecification, compile_monitor
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification, compile_monitor
 from driftloop.schemas.wire import SINGLE_OBJECT, parse, read_body, write_body
 
 T0 = 1_600_000_000.0

@@ -19,8 +19,8 @@ from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import FoldContext
-from driftloop.streams.transport import moving, state_log, writer
 from driftloop.streams.transport.exits import Exit
+from driftloop.streams.transport.state import moving, state_log, writer
 
 from .clients import Clients, Trouble
 from .group import Group

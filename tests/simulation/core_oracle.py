@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from driftloop.schemas.bins import LOSS_EDGES, SCORE_EDGES
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.murmur2 import partition_of
-from driftloop.schemas.specification import MonitorSpecification
 
 from .core_world import PREDICTIONS, TRUTHS, Bad, CoreWorld, Marked, Predicted
 

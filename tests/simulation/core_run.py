@@ -12,7 +12,7 @@ from importlib import import_module
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import MonitorApplied
-from driftloop.schemas.specification import MonitorSpecification
+from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.fold import FoldContext, Output, SourceRecords
 from driftloop.streams.observer.fold import ObserverFold
 

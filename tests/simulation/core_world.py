@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
+from driftloop.schemas.batches.prediction import PredictionLayout, encode_prediction, layout
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import GroundTruth, TimeMarker
-from driftloop.schemas.prediction import PredictionLayout, encode_prediction, layout
-from driftloop.schemas.specification import Feature, MonitorSpecification
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 
 START = 1_600_002_000.0
 HOUR = 3_600.0

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from driftloop.streams.observer import join, state
 from driftloop.streams.observer.fold import ObserverFold
-from driftloop.streams.observer.join import Join
+from driftloop.streams.observer.join import join
+from driftloop.streams.observer.join.join import Join
+from driftloop.streams.observer.join.pool import Pool
+from driftloop.streams.observer.join.rows import Rows
 from driftloop.streams.observer.model import ModelFold
-from driftloop.streams.observer.panes import Panes
-from driftloop.streams.observer.pool import Pool
-from driftloop.streams.observer.rows import Rows
+from driftloop.streams.observer.panes.panes import Panes
+from driftloop.streams.observer.recovery import state
 from driftloop.streams.observer.time import Clock
 
 from . import core

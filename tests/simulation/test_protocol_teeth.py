@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from driftloop.streams.fold import Output
-from driftloop.streams.transport import following
-from driftloop.streams.transport.batches import RecordBatch
-from driftloop.streams.transport.checkpoints import Checkpoints
-from driftloop.streams.transport.consumer_thread import BatchThread, Seek
+from driftloop.streams.transport.fetching.batches import RecordBatch
+from driftloop.streams.transport.fetching.consumer_thread import BatchThread, Seek
 from driftloop.streams.transport.partition import Partition
 from driftloop.streams.transport.partitions import Partitions
-from driftloop.streams.transport.writer import StateRecord, Writer
+from driftloop.streams.transport.state import following
+from driftloop.streams.transport.state.checkpoints import Checkpoints
+from driftloop.streams.transport.state.writer import StateRecord, Writer
 
 from . import protocol
 from .kafka import Broker

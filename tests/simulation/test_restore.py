@@ -10,11 +10,11 @@ import pytest
 from confluent_kafka import TopicPartition
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
-from driftloop.streams.observer.carrying import carried_over
+from driftloop.streams.observer.recovery.carrying import carried_over
 from driftloop.streams.observer.service import SERVICE
-from driftloop.streams.transport import state_log, writer
-from driftloop.streams.transport.bring_up import Restored, Restorer, checked
-from driftloop.streams.transport.header import HEADER_KEY, StateHeader, decode_header
+from driftloop.streams.transport.state import state_log, writer
+from driftloop.streams.transport.state.bring_up import Restored, Restorer, checked
+from driftloop.streams.transport.state.header import HEADER_KEY, StateHeader, decode_header
 
 from ..observer.layout_1 import left_behind
 from ..observer.world import context

@@ -1,7 +1,7 @@
 """A worker process of the simulation: the real partitions, checkpoints, loader, writer and restore, fed by a
 simulated Faust.
 
-Simulated is what Faust and aiokafka do between the broker and streams/transport/consumer.py (notes/faust.md and
+Simulated is what Faust and aiokafka do between the broker and streams/transport/fetching (notes/faust.md and
 tests/transport/test_hooks.py say what that is): joining, heartbeats, the revoked and assigned callbacks, the thread
 that fetches, the queue in front of the agent, and that queues are emptied without a word. The methods of our own
 consumer and thread that hold no Faust are used as they are.
@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import IllegalStateError, KafkaConnectionError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
-from driftloop.streams.transport.batches import RecordBatch
-from driftloop.streams.transport.bring_up import Restorer
-from driftloop.streams.transport.bundle import Bundle, Waiting
-from driftloop.streams.transport.consumer import BatchConsumer
-from driftloop.streams.transport.consumer_thread import BatchThread
 from driftloop.streams.transport.exits import Exit
-from driftloop.streams.transport.loader import Loader
+from driftloop.streams.transport.fetching.batches import RecordBatch
+from driftloop.streams.transport.fetching.bundle import Bundle, Waiting
+from driftloop.streams.transport.fetching.consumer import BatchConsumer
+from driftloop.streams.transport.fetching.consumer_thread import BatchThread
+from driftloop.streams.transport.fetching.stepping import POLL_SECONDS
 from driftloop.streams.transport.partitions import Partitions
-from driftloop.streams.transport.patience import take
 from driftloop.streams.transport.run import _Beats
-from driftloop.streams.transport.stepping import POLL_SECONDS
+from driftloop.streams.transport.state.bring_up import Restorer
+from driftloop.streams.transport.state.loader import Loader
+from driftloop.streams.transport.watching.patience import take
 from faust.types import TP
 
 from .group import HEARTBEAT_SECONDS, Namesake, Out

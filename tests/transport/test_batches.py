@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from driftloop.streams.transport.batches import RecordBatch, chained
+from driftloop.streams.transport.fetching.batches import RecordBatch, chained
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from driftloop.streams.transport.batches import RecordBatch
+from driftloop.streams.transport.fetching.batches import RecordBatch
 from driftloop.streams.transport.partition import UNSAVED_BYTES_MOST, UNSAVED_RECORDS_MOST, Partition
 from driftloop.streams.transport.partitions import Partitions
 

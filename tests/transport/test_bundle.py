@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
-from driftloop.streams.transport.batches import RecordBatch
-from driftloop.streams.transport.bundle import BUNDLES_WAITING_MOST, RECORDS_WAITING_MOST, Bundle, Waiting
+from driftloop.streams.transport.fetching.batches import RecordBatch
+from driftloop.streams.transport.fetching.bundle import BUNDLES_WAITING_MOST, RECORDS_WAITING_MOST, Bundle, Waiting
 
 
 def batch(topic: str, partition: int, first: int, count: int = 1) -> RecordBatch:

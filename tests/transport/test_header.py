@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 from driftloop.schemas.errors import ConfigError
-from driftloop.streams.transport.bring_up import checked
-from driftloop.streams.transport.header import SourceLost, StateHeader, check_header, decode_header
-from driftloop.streams.transport.state_log import Marks
+from driftloop.streams.transport.state.bring_up import checked
+from driftloop.streams.transport.state.header import SourceLost, StateHeader, check_header, decode_header
+from driftloop.streams.transport.state.state_log import Marks
 
 OURS = StateHeader("p-observer", 1, 4, {"a": 41, "b": -1}, {"a": "id-a", "b": "id-b"})
 

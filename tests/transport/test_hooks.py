@@ -23,11 +23,11 @@ from aiokafka.consumer.subscription_state import Assignment, Subscription, Subsc
 from aiokafka.protocol.api import Request
 from aiokafka.protocol.fetch import FetchRequest, FetchRequest_v4
 from driftloop.streams.transport.app import ServiceApp
-from driftloop.streams.transport.batches import BatchSchema
-from driftloop.streams.transport.consumer import BatchConsumer, BatchTransport
-from driftloop.streams.transport.consumer_thread import BatchThread
+from driftloop.streams.transport.fetching.batches import BatchSchema
+from driftloop.streams.transport.fetching.consumer import BatchConsumer, BatchTransport
+from driftloop.streams.transport.fetching.consumer_thread import BatchThread
+from driftloop.streams.transport.fetching.unpacking import ChunkedRecords, unpack_in_chunks
 from driftloop.streams.transport.membership import MEMBER_REQUESTS
-from driftloop.streams.transport.unpacking import ChunkedRecords, unpack_in_chunks
 from faust.app.base import BootStrategy
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as faust_consumer

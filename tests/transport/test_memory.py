@@ -8,7 +8,7 @@ import sys
 
 IN_A_FRESH_PROCESS = """
 import asyncio, json, os
-from driftloop.streams.transport import memory
+from driftloop.streams.transport.watching import memory
 
 PIECES, PIECE_BYTES = 1_000, 60_000
 

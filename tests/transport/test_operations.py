@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from driftloop.schemas.settings import Settings
 from driftloop.streams.transport.exits import Exit
-from driftloop.streams.transport.header import HEADER_KEY, StateHeader
+from driftloop.streams.transport.state.header import HEADER_KEY, StateHeader
 from driving import Workers, expect_exact, feed, wait_until, wait_until_absorbed
 
 pytestmark = pytest.mark.kafka

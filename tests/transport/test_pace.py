@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from driftloop.streams.transport.pace import (
+from driftloop.streams.transport.fetching.pace import (
     BYTES_MOST,
     DENSE_SECONDS,
     FETCHES_APART_SECONDS,

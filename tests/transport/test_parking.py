@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Changes, SourceRecords
-from driftloop.streams.transport.checkpoints import Checkpoints
 from driftloop.streams.transport.exits import Exit
-from driftloop.streams.transport.header import StateHeader
 from driftloop.streams.transport.partition import Partition
-from driftloop.streams.transport.writer import StateRecord, Writer
+from driftloop.streams.transport.state.checkpoints import Checkpoints
+from driftloop.streams.transport.state.header import StateHeader
+from driftloop.streams.transport.state.writer import StateRecord, Writer
 from driving import (
     Workers,
     absorbed,

@@ -11,11 +11,11 @@ from driftloop.console.monitor import apply_monitor
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Output
-from driftloop.streams.transport import state_log
 from driftloop.streams.transport.catalogue import KafkaCatalogue
 from driftloop.streams.transport.exits import Exit
-from driftloop.streams.transport.state_log import restore
-from driftloop.streams.transport.writer import StateRecord, WriteEnded, Writer
+from driftloop.streams.transport.state import state_log
+from driftloop.streams.transport.state.state_log import restore
+from driftloop.streams.transport.state.writer import StateRecord, WriteEnded, Writer
 from driving import feed, read_all
 
 pytestmark = pytest.mark.kafka

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.settings import Settings
-from driftloop.streams.transport.consumer_thread import COMMIT_MARK, Committed
-from driftloop.streams.transport.following import compare
-from driftloop.streams.transport.moving import Wanted
+from driftloop.streams.transport.fetching.consumer_thread import COMMIT_MARK, Committed
 from driftloop.streams.transport.partition import Partition
-from driftloop.streams.transport.repeats import OncePerWhile
 from driftloop.streams.transport.security import broker_urls, faust_credentials
+from driftloop.streams.transport.state.following import compare
+from driftloop.streams.transport.state.moving import Wanted
 from driftloop.streams.transport.versions import PINNED, check_versions
+from driftloop.streams.transport.watching.repeats import OncePerWhile
 from faust.types import TP
 
 PLAIN = Settings(bootstrap_servers="a:1,b:2")

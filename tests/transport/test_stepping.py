@@ -9,8 +9,8 @@ import pytest
 from confluent_kafka import Producer
 from driftloop.schemas.settings import Settings
 from driftloop.streams.transport.exits import Exit
+from driftloop.streams.transport.fetching.stepping import PATIENCE_SECONDS, Step
 from driftloop.streams.transport.partition import Partition
-from driftloop.streams.transport.stepping import PATIENCE_SECONDS, Step
 from driving import Workers, expect_exact, feed, wait_until_absorbed
 from faust.types import TP
 

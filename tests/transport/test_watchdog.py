@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from driftloop.streams.transport.exits import Exit
-from driftloop.streams.transport.watchdog import Judgement, Limits, Signs
+from driftloop.streams.transport.watching.watchdog import Judgement, Limits, Signs
 
 ALIVE = Signs(loop_beats=0, polls=0, partitions=4, bringing_up=False, coordination_ended=False)
 

@@ -12,7 +12,7 @@ from driftloop.schemas.settings import Settings
 from driftloop.schemas.topics import RECORD_BYTES_MOST
 from driftloop.streams.fold import Output
 from driftloop.streams.transport.exits import Exit
-from driftloop.streams.transport.writer import StateRecord, WriteEnded, Writer
+from driftloop.streams.transport.state.writer import StateRecord, WriteEnded, Writer
 from driving import read_all, wait_until
 
 pytestmark = pytest.mark.kafka

@@ -21,11 +21,11 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from confluent_kafka import KafkaError, KafkaException
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import SourceRecords
-from driftloop.streams.transport.bring_up import Restorer
 from driftloop.streams.transport.exits import log
 from driftloop.streams.transport.partitions import Partitions
 from driftloop.streams.transport.run import run
-from driftloop.streams.transport.writer import Writer
+from driftloop.streams.transport.state.bring_up import Restorer
+from driftloop.streams.transport.state.writer import Writer
 from toy import ToyFold, service
 
 never = threading.Event()

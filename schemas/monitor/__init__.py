@@ -1,0 +1,1 @@
+"""What a person writes in a monitor file, compiled into the specification that everyone reads."""

@@ -1,0 +1,165 @@
+"""One window, measured: sums in, the event out. Nothing here has a memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from driftloop.schemas.events import FeatureDrift, LabelDelay, TestState, WindowMeasured
+from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.streams.judge.editions import Edition
+from driftloop.streams.judge.inputs import features
+from driftloop.streams.judge.labels import delays, estimates, forecasts
+from driftloop.streams.judge.labels.estimates import NOT_WATCHED, Trust
+from driftloop.streams.judge.labels.forecasts import Delays
+from driftloop.streams.judge.ledger import CHAMPION
+from driftloop.streams.judge.metrics import fairness, segmented, tasks
+from driftloop.streams.judge.metrics.tasks import Measured
+from driftloop.streams.judge.reference import Reference
+from driftloop.streams.judge.sums import FEATURES, LABELS, Total, total
+from driftloop.streams.judge.windows import LABELS_CLOSING, Window, closings_passed
+
+OK, WARNING, DRIFT, UNKNOWN = "OK", "WARNING", "DRIFT", "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is known beside the window when it is told. ``alarm``: (paging, what) of the tests, about it. ``unknown``:
+    why the features cannot be judged; ``remark``: what is said although all is well; ``blind_below``: what would not
+    be found; ``trust``: in estimates without labels."""
+
+    as_of: float
+    closing: str
+    tests: tuple[TestState, ...] = ()
+    evidence: tuple[float, ...] = ()
+    alarm: tuple[bool, str] | None = None
+    unknown: str = ""
+    remark: str = ""
+    blind_below: float | None = None
+    trust: Trust = NOT_WATCHED
+    open_incidents: tuple[str, ...] = ()
+    quality_incidents: tuple[str, ...] = ()
+    totals: dict[str, int] | None = None
+    partitions_idle: tuple[int, ...] = ()
+
+
+class Coverage(NamedTuple):
+    """``expected``: at the horizon, with its interval; None: not known."""
+
+    now: float | None
+    expected: float | None
+    low: float | None
+    high: float | None
+
+
+def measure(
+    edition: Edition, reference: Reference | None, known: Delays, window: Window, moment: Moment
+) -> WindowMeasured:
+    """The window as of ``moment``; its revision is the window's. Notes its forecast, learns from it at the end."""
+    specification, layout = edition.specification, edition.layout
+    sums = total(layout, (window.panes[start] for start in sorted(window.panes)))
+    drifts: tuple[FeatureDrift, ...] = ()
+    if reference is not None and sums.predictions:
+        if window.drifts is None or window.drifts[0] != reference.name:
+            current = features.histograms(layout, specification, sums.features)
+            window.drifts = (reference.name, features.measure(specification, current, reference.features))
+        drifts = features.with_evidence(specification, window.drifts[1], moment.evidence)
+    status, reason = judge(specification, reference, sums, moment)
+    coverage = _coverage(specification, known, window, sums, moment)
+    score = layout.read(FEATURES, sums.features, "score")
+    estimated, estimate_reason = estimates.told(specification, moment.trust, score, sums.decisions)
+    labels = Measured(layout.read_all(LABELS, sums.labels), sums.sums, sums.counts, sums.decisions)
+    return WindowMeasured(
+        model=specification.model,
+        version=window.group.version,
+        role=window.group.role,
+        spec=window.group.spec,
+        reference=reference.name if reference else "",
+        window_start=window.start,
+        window_seconds=specification.window_seconds,
+        closing=moment.closing,
+        revision=window.revision,
+        as_of=moment.as_of,
+        status=status,
+        status_reason=reason,
+        predictions=sums.predictions,
+        labelled=sums.labelled,
+        coverage=coverage.now,
+        expected_final_coverage=coverage.expected,
+        metrics=tasks.performance(specification, labels),
+        features=drifts,
+        tests=moment.tests,
+        open_incidents=moment.open_incidents,
+        totals=moment.totals or {},
+        offsets=sums.offsets,
+        partitions_idle=moment.partitions_idle,
+        expected_final_coverage_low=coverage.low,
+        expected_final_coverage_high=coverage.high,
+        label_delays=_label_delays(specification, known, window, sums, moment),
+        segments=segmented.measure(specification, edition.segment_layout, edition.segments, window.segments),
+        segments_omitted=segmented.omitted(specification),
+        fairness=fairness.measure(specification, edition.segment_layout, window.segments),
+        quality=window.quality,
+        quality_incidents=moment.quality_incidents,
+        blind_below=moment.blind_below,
+        estimated=estimated,
+        estimate_reason=estimate_reason,
+    )
+
+
+def judge(
+    specification: MonitorSpecification, reference: Reference | None, sums: Total, moment: Moment
+) -> tuple[str, str]:
+    """(status, reason). What is not known is UNKNOWN, never OK."""
+    if moment.alarm is not None:
+        paging, what = moment.alarm
+        return (DRIFT, what) if paging else (WARNING, f"{what}, below the effect floor")
+    if not sums.predictions:
+        return UNKNOWN, "no data"
+    if reference is None:
+        return UNKNOWN, "no reference: driftloop reference build"
+    if sums.predictions < specification.minimum_rows:
+        return UNKNOWN, f"{sums.predictions} predictions, fewer than {specification.minimum_rows}"
+    if moment.unknown:
+        return UNKNOWN, moment.unknown
+    return OK, moment.remark
+
+
+def _coverage(
+    specification: MonitorSpecification, known: Delays, window: Window, sums: Total, moment: Moment
+) -> Coverage:
+    if not sums.predictions:
+        return Coverage(None, None, None, None)
+    now = sums.labelled / sums.predictions
+    if moment.closing == LABELS_CLOSING:
+        if window.forecasts and window.group.role == CHAMPION:
+            known.errors.learn(specification.window_seconds, window.forecasts, now)
+        window.forecasts = {}
+        return Coverage(now, now, now, now)
+    panes = _panes(specification, window, moment.as_of)
+    expected = delays.expected_coverage(known.curve, panes, sums.labelled, sums.predictions)
+    if expected is None:
+        return Coverage(now, None, None, None)
+    closing = closings_passed(specification, window.start, moment.as_of)
+    made = window.forecasts[closing] = forecasts.forecast(expected, sums.labelled, sums.predictions)
+    low, high = known.errors.interval(closing, made) or (None, None)
+    return Coverage(now, expected, low, high)
+
+
+def _panes(specification: MonitorSpecification, window: Window, as_of: float) -> list[tuple[int, int]]:
+    """(predictions, delay buckets that have passed) of each pane."""
+    edges = specification.delay_edges_seconds
+    ages = [(start, as_of - start - specification.pane_seconds) for start in sorted(window.panes)]
+    return [(window.panes[start].predictions, sum(edge <= age for edge in edges)) for start, age in ages]
+
+
+def _label_delays(
+    specification: MonitorSpecification, known: Delays, window: Window, sums: Total, moment: Moment
+) -> tuple[LabelDelay, ...]:
+    if not sums.predictions:
+        return ()
+    panes, found = _panes(specification, window, moment.as_of), sums.by_class.sum(axis=1).tolist()
+    return tuple(
+        LabelDelay(label, found[code], known.curve.known_of(code, panes))
+        for code, label in enumerate(specification.classes)
+    )

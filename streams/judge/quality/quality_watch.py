@@ -1,0 +1,257 @@
+"""Watches data quality: the rules once a window of the champion, and the incident that follows from what they find.
+
+An incident opens with the first rule that is broken, is told again (at most once a window) while some are, and is
+resolved when two windows in a row broke none. It is of kind ``data_quality``, and no reason to retrain: a model must
+not learn a broken pipeline (retrainer/triggers.py). Rules are no sequential test and take nothing from the budget:
+quality.py says how seldom they are wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from driftloop.schemas.codec import canonical_json
+from driftloop.schemas.events import DriftDetected, IncidentChanged, OffsetRange, QualityBroken
+from driftloop.schemas.headers import rfc3339
+from driftloop.schemas.monitor.quality import LEARNED
+from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.streams.judge.incidents import incidents
+from driftloop.streams.judge.incidents.incidents import Incident
+from driftloop.streams.judge.inputs import features
+from driftloop.streams.judge.labels import label_gaps
+from driftloop.streams.judge.labels.label_gaps import LabelGaps, Look, Stopped
+from driftloop.streams.judge.quality import quality
+from driftloop.streams.judge.quality.quality import Facts
+from driftloop.streams.judge.quality.quality_history import History, Past
+from driftloop.streams.judge.reference import Reference
+from driftloop.streams.judge.sums import Layout, Total
+
+KIND = "data_quality"
+COUNTED = ("labelled", "unlabelled", "duplicates")
+"""Running totals of a model of which a window's share is what they gained since the window before; a source that was
+set back begins again, and gains nothing meanwhile."""
+NAMED_MOST = 5
+TIMES_MOST = 1_000.0
+"""Of nothing where there should be something any multiple would do."""
+OF_RECORDS = ("volume", "freshness", "duplicates")
+LABELS = "labels"
+Told = DriftDetected | IncidentChanged
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One window that has closed, of all champions: its sums, its panes (start, predictions), totals as of then.
+    ``labels_due``, ``labels_came``, ``heard``: as a Look has them (labels/label_gaps.py)."""
+
+    version: str
+    start: float
+    sums: Total
+    panes: tuple[tuple[float, int], ...]
+    totals: Mapping[str, int]
+    labels_due: float = 0.0
+    labels_came: int = 0
+    heard: float = 1.0
+
+
+@dataclass(slots=True)
+class QualityWatch:
+    """``counted``: the totals as of the last window; ``broken``: (rule, feature) of it; ``stopped``: labels have, as
+    of its end."""
+
+    incident: Incident = field(default_factory=Incident)
+    history: History = field(default_factory=History)
+    counted: dict[str, int] = field(default_factory=dict)
+    broken: tuple[tuple[str, str], ...] = ()
+    gaps: LabelGaps = LabelGaps()  # noqa: RUF009 (frozen)
+    stopped: Stopped | None = None
+
+    def close(
+        self, specification: MonitorSpecification, layout: Layout, reference: Reference | None, window: Judged
+    ) -> tuple[tuple[QualityBroken, ...], list[Told]]:
+        """(what the window breaks, what is told of it)."""
+        self._look(specification, window)
+        facts = self._facts(specification, layout, window)
+        usual = self.history.usual(window.start, specification.window_seconds)
+        counts = reference.features if reference is not None else {}
+        found = quality.check(specification, counts, usual, facts)
+        repeats, records = facts.duplicates
+        odd = any(b.rule in OF_RECORDS for b in found)
+        share = repeats / records if records else 0.0
+        self.history.learn(Past(window.start, facts.predictions, facts.silent_seconds, share, odd))
+        told = self._alarm(specification, window, found) if found else self._quiet(specification, window)
+        self.broken = tuple((b.rule, b.feature) for b in found)
+        return found, told
+
+    def pass_over(self, totals: Mapping[str, int], end: float, labels_came: int) -> None:
+        """A window is not judged: what it has counted is not the next one's."""
+        self.counted = {name: totals.get(name, 0) for name in COUNTED}
+        self.gaps = label_gaps.passed_over(self.gaps, end, labels_came)
+
+    def _look(self, specification: MonitorSpecification, window: Judged) -> None:
+        rules = specification.quality or LEARNED
+        look = Look(
+            now=window.start + specification.window_seconds,
+            window_seconds=specification.window_seconds,
+            due=window.labels_due,
+            came=window.labels_came,
+            horizon_seconds=specification.horizon_seconds,
+            limit_seconds=rules.labels_seconds,
+            heard=window.heard,
+        )
+        self.gaps, self.stopped = label_gaps.step(self.gaps, look)
+
+    def _facts(self, specification: MonitorSpecification, layout: Layout, window: Judged) -> Facts:
+        gained = {name: max(0, window.totals.get(name, 0) - self.counted.get(name, 0)) for name in COUNTED}
+        first = not self.counted
+        self.counted = {name: window.totals.get(name, 0) for name in COUNTED}
+        labels = gained["labelled"] + gained["unlabelled"]
+        records = window.sums.predictions + labels + gained["duplicates"]
+        end = window.start + specification.window_seconds
+        last = max((start for start, predictions in window.panes if predictions), default=-math.inf)
+        names = [f.name for f in specification.features if f.kind == "embedding"]
+        return Facts(
+            predictions=window.sums.predictions,
+            features=features.histograms(layout, specification, window.sums.features),
+            decisions=window.sums.decisions,
+            broken={name: window.sums.counts.get(f"broken:{name}", 0) for name in names},
+            labels=(0, 0) if first else (gained["unlabelled"], labels),
+            duplicates=(0, 0) if first else (gained["duplicates"], records),
+            silent_seconds=min(specification.window_seconds, end - last - specification.pane_seconds),
+            stopped=self.stopped,
+        )
+
+    def _alarm(
+        self, specification: MonitorSpecification, window: Judged, found: tuple[QualityBroken, ...]
+    ) -> list[Told]:
+        alarms = [_detected(specification, window, b, self.stopped) for b in found]
+        seconds = specification.window_seconds
+        first, *others = alarms
+        before = self.incident
+        self.incident, change = incidents.alarm(before, first, tuple(others), seconds, KIND)
+        fresh = [a for a, b in zip(alarms, found, strict=True) if (b.rule, b.feature) not in self.broken]
+        told: list[Told] = [*fresh]
+        if change:
+            summary = _sentence(specification, found, window, self.stopped)
+            told.append(_changed(specification, self.incident, change, window, summary))
+        return told
+
+    def _quiet(self, specification: MonitorSpecification, window: Judged) -> list[Told]:
+        before = self.incident = incidents.matured(self.incident, window.sums.predictions, 0.0)
+        end, seconds = window.start + specification.window_seconds, specification.window_seconds
+        if not incidents.is_quiet(before, end, seconds, specification.minimum_rows, math.inf):
+            return []
+        self.incident, change = incidents.close(before, incidents.QUIET)
+        summary = f"data quality is back to normal: {incidents.QUIET_WINDOWS} windows broke no rule"
+        return [_changed(specification, before, change, window, summary)]
+
+    @property
+    def standing(self) -> tuple[tuple[str, str], ...]:
+        """(rule, feature) that the open incident is about, those of the last window first."""
+        if self.incident.state != incidents.OPEN:
+            return ()
+        known = [(alarm.detector.removeprefix(f"{KIND}:"), alarm.feature) for alarm in self.incident.evidence]
+        return tuple(dict.fromkeys((*self.broken, *known)))
+
+    @property
+    def missing_labels(self) -> tuple[float, float] | None:
+        """(known, expected) of the labels, while they have stopped; None: they have not."""
+        return (float(self.stopped.came), self.stopped.expected) if self.stopped is not None else None
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Its id while an incident is open."""
+        return (self.incident.identity,) if self.incident.state == incidents.OPEN else ()
+
+    def to_bytes(self) -> bytes:
+        """A state record of its own: it changes once a window."""
+        found = {"incident": asdict(self.incident), "past": self.history.past, "gaps": self.gaps.to_json()}
+        return canonical_json(
+            found | {"counted": self.counted, "broken": self.broken, "stopped": self.stopped}
+        ).encode()
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> QualityWatch:
+        found: dict[str, Any] = json.loads(raw)
+        evidence = tuple(DriftDetected(**e) for e in found["incident"]["evidence"])
+        return cls(
+            Incident(**found["incident"] | {"evidence": evidence}),
+            History([Past(*p) for p in found["past"]]),
+            found["counted"],
+            tuple((rule, feature) for rule, feature in found["broken"]),
+            LabelGaps.from_json(found.get("gaps", {})),  # a state of before has seen none
+            Stopped(*found["stopped"]) if found.get("stopped") else None,
+        )
+
+
+def _sentence(
+    specification: MonitorSpecification, found: tuple[QualityBroken, ...], window: Judged, stopped: Stopped | None
+) -> str:
+    """What a person reads first."""
+    parts = [_words(specification, b) if b.rule != LABELS else _stopped(stopped) for b in found[:NAMED_MOST]]
+    more = f", and {len(found) - NAMED_MOST} more" if len(found) > NAMED_MOST else ""
+    return f"data quality of the window since {rfc3339(window.start)}: {'; '.join(parts)}{more}"
+
+
+def _words(specification: MonitorSpecification, b: QualityBroken) -> str:
+    about = f" of {b.feature}" if b.feature else ""
+    if b.rule == "out_of_range":
+        feature = next(f for f in specification.features if f.name == b.feature)
+        low, high = quality.range_of(specification.quality or LEARNED, feature) or (-math.inf, math.inf)
+        about += f" ({low:g} to {high:g})"
+    if b.rule == "schema":
+        return f"{b.feature} is missing in every row"
+    if b.unit == "share":
+        return f"{b.rule}{about} {b.value:.2%} (limit {b.limit:.2%}, usually {b.usual:.2%})"
+    return f"{b.rule}{about} {b.value:.0f} {b.unit} (limit {b.limit:.0f}, usually {b.usual:.0f})"
+
+
+def _stopped(gap: Stopped | None) -> str:
+    assert gap is not None, "the rule is broken by a gap"
+    return f"since {rfc3339(gap.since)} {gap.came} labels came, {gap.expected:.0f} were expected"
+
+
+def _detected(
+    specification: MonitorSpecification, window: Judged, b: QualityBroken, stopped: Stopped | None
+) -> DriftDetected:
+    """``statistic``: how many times its limit, or its limit how many times what is there. Labels: of their gap."""
+    end = window.start + specification.window_seconds
+    since = stopped.since if stopped is not None and b.rule == LABELS else window.start
+    high, low = (b.value, b.limit) if b.value >= b.limit else (b.limit, b.value)
+    return DriftDetected(
+        model=specification.model,
+        version=window.version,
+        spec=specification.spec,
+        as_of=end,
+        window_start=since,
+        window_seconds=end - since,
+        detector=f"{KIND}:{b.rule}",
+        feature=b.feature,
+        statistic=min(high / max(low, 1e-6), TIMES_MOST),
+        threshold=1.0,
+        effect=b.value - b.usual,
+        unit=b.unit,
+        paging=True,
+    )
+
+
+def _changed(
+    specification: MonitorSpecification, incident: Incident, change: str, window: Judged, summary: str
+) -> IncidentChanged:
+    offsets: tuple[OffsetRange, ...] = () if change == "resolved" else window.sums.offsets
+    return IncidentChanged(
+        model=specification.model,
+        version=incident.version,
+        spec=specification.spec,
+        incident=incident.identity,
+        kind=KIND,
+        change=change,
+        opened_at=incident.opened_at,
+        as_of=window.start + specification.window_seconds,
+        summary=summary,
+        evidence=incident.evidence,
+        offsets=offsets,
+    )

@@ -1,0 +1,1 @@
+"""What was written before: the state's records, older layouts, offsets set back and what is then read again."""
