@@ -7,22 +7,15 @@ import importlib
 import pkgutil
 
 import driftloop.detectors
-import driftloop.detectors.classical
-import driftloop.detectors.seasonal
 import driftloop.streams.judge
 import pytest
 from driftloop.detectors import DETECTORS
 
 MODULES = [
-    f"{package.__name__}.{found.name}"
-    for package in (
-        driftloop.detectors,
-        driftloop.detectors.classical,
-        driftloop.detectors.seasonal,
-        driftloop.streams.judge,
-    )
-    for found in pkgutil.iter_modules(package.__path__)
-    if found.name != "worker"
+    found.name
+    for package in (driftloop.detectors, driftloop.streams.judge)
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    if not found.name.endswith(".worker")
 ]
 
 

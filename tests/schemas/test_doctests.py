@@ -9,7 +9,7 @@ import pkgutil
 import driftloop.schemas
 import pytest
 
-MODULES = [m.name for m in pkgutil.iter_modules(driftloop.schemas.__path__, "driftloop.schemas.")]
+MODULES = [m.name for m in pkgutil.walk_packages(driftloop.schemas.__path__, "driftloop.schemas.")]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -7,20 +7,22 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import encode
 from driftloop.schemas.events import MonitorApplied
 from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.fold import FoldContext, Output, SourceRecords
+from driftloop.streams.observer import fold
 from driftloop.streams.observer.fold import ObserverFold
+from driftloop.streams.observer.join import rows
+from driftloop.streams.observer.panes import panes
+from driftloop.streams.observer.recovery import state
 
 from .core_oracle import Live
 from .core_world import CoreWorld
 
 SHORT = ("predictions", "ground-truth")
-OBSERVER = "driftloop.streams.observer"
 
 
 @contextmanager
@@ -29,23 +31,21 @@ def small_structures(rng: random.Random) -> Iterator[None]:
     grouping rows."""
     segment = rng.choice((8, 16, 64))
     wanted = {
-        ("rows", "SEGMENT_ROWS"): segment,
-        ("state", "SEGMENT_ROWS"): segment,
-        ("state", "PARTS_MOST"): rng.choice((2, 4)),
-        ("fold", "ROWS_GATHERED_MOST"): rng.choice((1, 20, 8_192)),
-        ("panes", "FEW"): rng.choice((0, 100)),
-        ("rows", "FEW"): rng.choice((0, 100)),
+        (rows, "SEGMENT_ROWS"): segment,
+        (state, "SEGMENT_ROWS"): segment,
+        (state, "PARTS_MOST"): rng.choice((2, 4)),
+        (fold, "ROWS_GATHERED_MOST"): rng.choice((1, 20, 8_192)),
+        (panes, "FEW"): rng.choice((0, 100)),
+        (rows, "FEW"): rng.choice((0, 100)),
     }
-    before = {}
+    before = {(module, name): getattr(module, name) for module, name in wanted}
     for (module, name), value in wanted.items():
-        found = import_module(f"{OBSERVER}.{module}")
-        before[found, name] = getattr(found, name)
-        setattr(found, name, value)
+        setattr(module, name, value)
     try:
         yield
     finally:
-        for (found, name), value in before.items():
-            setattr(found, name, value)
+        for (module, name), value in before.items():
+            setattr(module, name, value)
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def records_in(settings: Settings, topic: str) -> int:
 
 def test_a_second_worker_joins_and_leaves(settings: Settings, workers: Workers) -> None:
     feed(settings, EACH_SIDE)
-    first = workers.start(slow_seconds=0.05)
+    first = workers.start(slow_seconds=0.2)
     wait_until(lambda: under_way(settings, 8 * EACH_SIDE), "progress")
     second = workers.start(slow_seconds=0.05)
     workers.wait_for(second, "ready: partitions")
@@ -101,7 +101,7 @@ def test_an_assignment_made_without_knowing_the_topics_is_made_again(settings: S
 
 def test_a_frozen_worker_is_fenced_and_says_so(settings: Settings, workers: Workers) -> None:
     feed(settings, EACH_SIDE)
-    frozen = workers.start(slow_seconds=0.05, hold_seconds=0.3)
+    frozen = workers.start(slow_seconds=0.5, hold_seconds=0.3)  # still at it when we have looked, however slow we are
     wait_until(lambda: under_way(settings, 8 * EACH_SIDE), "progress")
     frozen.send_signal(signal.SIGSTOP)
     other = workers.start()
