@@ -10,9 +10,7 @@ from driftloop.console.plot.axes import Point
 from driftloop.console.replay.pipeline import Told
 from driftloop.console.replay.verdict import last_windows
 from driftloop.schemas.events import DriftDetected, IncidentChanged, WindowMeasured
-
-LOSS_TEST = "e_detector"
-"""Of tests the one that is not of features (streams/judge/incidents/performance.py)."""
+from driftloop.streams.judge.incidents.incidents import LOSS
 
 
 class IncidentSpan(NamedTuple):
@@ -106,6 +104,6 @@ def feature_threshold(side: Side) -> list[Point]:
     """The least log threshold of a test of features, window by window."""
     found: list[Point] = []
     for window in side.windows:
-        known = [math.log(t.threshold) for t in window.tests if t.name != LOSS_TEST and t.threshold > 1]
+        known = [math.log(t.threshold) for t in window.tests if t.name != LOSS and t.threshold > 1]
         found.append((middle(window), min(known, default=None)))
     return found

@@ -256,7 +256,7 @@ class MonitorSpecification:
 
 def compile_monitor(text: str, place: str) -> MonitorSpecification:
     """Compile a monitor file (monitor_file.py). Errors: ConfigError with line, reason and a correct example."""
-    from driftloop.schemas.monitor import monitor_file
+    from driftloop.schemas.monitor import monitor_file  # it builds what stands here, so it imports this module
 
     return monitor_file.compile_monitor(text, place)
 

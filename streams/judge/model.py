@@ -261,17 +261,18 @@ class ModelJudge:
             window.quality = broken
         self.performance.attach(tuple(event for event in told if isinstance(event, DriftDetected)))
         yield from told
-        own = self.named.inputs(edition, champion.version, reference, start, found)
-        yield from self._recorded(specification, own, end)
+        named = self.named.inputs(edition, champion.version, reference, start, found)
+        yield from self._recorded(specification, named, end)
         if reference is None or not found:
             return
         alone = {window.group.version for window in found} == {champion.version}
         alarms = self.inputs.close(edition, reference, champion.version, start, sums, alone)
-        own = self.estimates.close(edition, champion.version, reference, start, found)
-        self.performance.attach((*alarms, *own))
-        self._note(specification, (*alarms, *own), end)
-        yield from (*alarms, *own)
-        yield from self._expect(specification, champion, tuple(own), end)
+        falls = tuple(self.estimates.close(edition, champion.version, reference, start, found))
+        alarms += falls
+        self.performance.attach(tuple(alarms))
+        self._note(specification, alarms, end)
+        yield from alarms
+        yield from self._expect(specification, champion, falls, end)
 
     def _expect(
         self, specification: MonitorSpecification, champion: Champion, alarms: tuple[DriftDetected, ...], end: float

@@ -29,7 +29,6 @@ from driftloop.streams.judge.metrics.tasks import loss_of
 from driftloop.streams.judge.reference import LossBaseline, Reference
 from driftloop.streams.judge.sums import Counts
 
-DETECTOR = "e_detector"
 NEVER = -1.0
 """An instant before all others: no alarm yet. (Infinities have no place in JSON.)"""
 Told = DriftDetected | IncidentChanged
@@ -108,7 +107,7 @@ class Performance:
             as_of=pane.as_of,
             window_start=change.since,
             window_seconds=pane.start + specification.pane_seconds - change.since,
-            detector=DETECTOR,
+            detector=incidents.LOSS,
             feature=loss.feature,
             statistic=verdict.statistic,
             threshold=verdict.threshold,
@@ -139,7 +138,9 @@ class Performance:
         if (found := next((a for a in now.alarms if a.paging), None)) is not None:
             if before.state == incidents.OPEN and not incidents.is_expected(before):
                 return []
-            beside = tuple(alarm for alarm in known if alarm.detector != DETECTOR)  # of an incident that is over
+            beside = tuple(
+                alarm for alarm in known if alarm.detector != incidents.LOSS
+            )  # of an incident that is over
             self.incident, told = incidents.alarm(before, found, (*now.alarms, *beside), seconds)
             offsets = now.offsets_since(self.incident.began_at)
             words = incidents.expected_sentence(self.incident.version, now.alarms)
@@ -173,7 +174,7 @@ class Performance:
         verdict = e_detector.verdict(settings, self.test or e_detector.start(settings))
         steps = self.test.steps if self.test else 0
         recent = self.alarmed_at > as_of - specification.window_seconds
-        return TestState(DETECTOR, verdict.statistic, verdict.threshold, steps, recent)
+        return TestState(incidents.LOSS, verdict.statistic, verdict.threshold, steps, recent)
 
     def _resolve(self, specification: MonitorSpecification, baseline: LossBaseline, pane: MaturedPane) -> list[Told]:
         loss_most = max(baseline.upper, baseline.mean + specification.effect_error)
