@@ -94,7 +94,11 @@ def _charts(found: Replayed, sides: Sequence[Side]) -> Iterator[Element]:
         yield _more(f"{len(rows)} incidents", ("", "", "kind", "opened", "resolved", "what"), rows)
     if tests := list(dict.fromkeys(name for side in sides for name in tests_of(side))):
         yield el("h2", "Evidence against thresholds")
-        yield el("p", "Logarithm of the evidence of each test; at the dotted line it alarms.", class_="quiet")
+        yield el(
+            "p",
+            "Log evidence of each test when it was known; at the dotted line it alarms, and begins anew.",
+            class_="quiet",
+        )
         for name in tests:
             yield _figure(panels.test(name, sides, span))
     if sensitivities := report.sensitivities(own.windows, own.alarms):

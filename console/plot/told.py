@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from driftloop.console.plot.axes import Point
@@ -25,20 +25,25 @@ class IncidentSpan(NamedTuple):
 
 
 class Side(NamedTuple):
-    """``windows``: the last revision of each, of champions, in order of time."""
+    """``windows``: the last revision of each, of champions, in order of time; ``revisions``: all, as told."""
 
     name: str
     windows: tuple[WindowMeasured, ...]
+    revisions: tuple[WindowMeasured, ...]
     incidents: tuple[IncidentSpan, ...]
     alarms: tuple[DriftDetected, ...]
 
 
 def side_of(name: str, told: Sequence[Told]) -> Side:
-    last = (one.event for one in last_windows(told).values())
-    windows = tuple(w for w in last if isinstance(w, WindowMeasured) and w.role == "champion")
+    windows = _of_champions(last_windows(told).values())
     changes = [one.event for one in told if isinstance(one.event, IncidentChanged)]
     alarms = tuple(one.event for one in told if isinstance(one.event, DriftDetected))
-    return Side(name, windows, _spans(changes), alarms)
+    return Side(name, windows, _of_champions(told), _spans(changes), alarms)
+
+
+def _of_champions(told: Iterable[Told]) -> tuple[WindowMeasured, ...]:
+    events = (one.event for one in told)
+    return tuple(e for e in events if isinstance(e, WindowMeasured) and e.role == "champion")
 
 
 def _spans(changes: Sequence[IncidentChanged]) -> tuple[IncidentSpan, ...]:
@@ -61,14 +66,23 @@ def middle(window: WindowMeasured) -> float:
 
 
 def tests_of(side: Side) -> dict[str, list[tuple[float, float, float]]]:
-    """By test of evidence (time, log statistic, log threshold) of every window that has it."""
-    found: dict[str, list[tuple[float, float, float]]] = {}
-    for window in side.windows:
+    """By test of evidence (as_of, log statistic, log threshold). A test begins anew where it alarms, so windows tell
+    what is left of it then: what it had reached stands in the alarm. Alarms of features say what each had, so of all
+    together it is known that they reached the threshold, and no more."""
+    steps: dict[str, dict[float, tuple[float, float]]] = {}
+    for window in side.revisions:
         for test in window.tests:
             if test.threshold > 1:  # a detector that the monitor names says yes or no, 1 or 0
-                told = (middle(window), math.log(max(test.statistic, 1e-300)), math.log(test.threshold))
-                found.setdefault(test.name, []).append(told)
-    return found
+                steps.setdefault(test.name, {})[window.as_of] = (test.statistic, test.threshold)
+    for alarm in side.alarms:
+        if alarm.detector in steps:
+            reached = alarm.statistic if alarm.detector == LOSS else alarm.threshold
+            before, _ = steps[alarm.detector].get(alarm.as_of, (0.0, 0.0))
+            steps[alarm.detector][alarm.as_of] = (max(reached, before), alarm.threshold)
+    return {
+        name: [(time, math.log(max(statistic, 1e-300)), math.log(threshold)) for time, (statistic, threshold) in by]
+        for name, by in ((name, sorted(found.items())) for name, found in steps.items())
+    }
 
 
 def named_alarms(side: Side) -> dict[str, list[DriftDetected]]:

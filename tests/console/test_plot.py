@@ -8,6 +8,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from driftloop.console.plot import told as shown
 from driftloop.console.plot.axes import COLUMNS, LEFT, RIGHT, WIDTH, Span, thinned
 from driftloop.console.plot.page import FEATURES_MOST, page
 from driftloop.console.replay.pipeline import Event, Told
@@ -111,6 +112,27 @@ def test_blocks_and_figures_lie_where_the_events_say() -> None:
     cells = [text for _, text in read.all("td")]
     assert cells[:4] == ["replay", "1", "performance", "2020-09-14T04:00:00.000Z"]
     assert any("identical: 3 windows" in text for _, text in read.all("p"))
+
+
+def test_a_test_is_drawn_when_it_was_known_up_to_what_it_reached() -> None:
+    """The last revision of a window comes when its labels are in: the features' test is windows further by then, and
+    one that has alarmed has begun anew. The line shows neither: it rises to its alarm, and falls in that instant."""
+
+    def told(hour: int, as_of: int, loss: float, inputs: float) -> WindowMeasured:
+        tests = (State("e_detector", loss, 100.0, 1, False), State("window_csr", inputs, 50.0, 1, False))
+        return replace(window(hour, {"a": 1.0}), as_of=START + as_of * HOUR, tests=tests)
+
+    alarm = DriftDetected(
+        "loans", "v1", "s", START + 3 * HOUR, START, HOUR, "e_detector", "", 400.0, 100.0, 0.3, "nats", True
+    )
+    of_b = replace(alarm, detector="window_csr", feature="b", statistic=90.0, threshold=50.0)
+    events: list[Event] = [told(0, 1, 2, 3), told(1, 2, 80, 40), alarm, of_b, told(0, 3, 1, 1), told(1, 4, 7, 8)]
+    found = {
+        name: [(round((time - START) / HOUR), round(math.exp(log)), round(math.exp(at))) for time, log, at in points]
+        for name, points in shown.tests_of(shown.side_of("replay", [Told(event, b"") for event in events])).items()
+    }
+    assert found["e_detector"] == [(1, 2, 100), (2, 80, 100), (3, 400, 100), (4, 7, 100)]
+    assert found["window_csr"] == [(1, 3, 50), (2, 40, 50), (3, 50, 50), (4, 8, 50)], "what all reached is not told"
 
 
 def test_a_name_cannot_run_and_nothing_is_fetched() -> None:
