@@ -19,6 +19,7 @@ horizon = "30 d"
 
 [alarms]
 budget = "1 per week"
+hold = 2                             # windows without an alarm until an incident is over
 
 [season]                             # may be left out: features that differ by hour and weekday (season_file.py)
 zone = "Europe/Berlin"
@@ -54,7 +55,12 @@ from driftloop.schemas.monitor.quality import LEARNED, QualityRules
 from driftloop.schemas.monitor.quality_file import read_quality
 from driftloop.schemas.monitor.season_file import read_season
 from driftloop.schemas.monitor.segments_file import compile_segments
-from driftloop.schemas.monitor.specification import Feature, MonitorSpecification, RetrainPolicy
+from driftloop.schemas.monitor.specification import (
+    QUIET_WINDOWS,
+    Feature,
+    MonitorSpecification,
+    RetrainPolicy,
+)
 from driftloop.schemas.monitor.toml_reader import Table, read_toml
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -63,6 +69,7 @@ _BUDGET = re.compile(r"\s*(\d+(?:\.\d+)?) per (hour|day|week|month|year)\s*")
 _PERIODS = {"hour": 3_600.0, "day": 86_400.0, "week": 604_800.0, "month": 2_629_746.0, "year": 31_556_952.0}
 """A month and a year are means of the Gregorian calendar."""
 FEATURES_MOST = 1_000
+HOLD_MOST = 1_000
 EMBEDDING_NAME_MOST = 50
 """It stands 280 times in every pane."""
 
@@ -204,9 +211,16 @@ def _alarms(table: Table) -> dict[str, Any]:
         "effect_psi": table.number("effect_psi", 0.02, 0.0, 10.0, "effect_psi = 0.02"),
         "effect_sd": table.number("effect_sd", 0.05, 0.0, 10.0, "effect_sd = 0.05"),
         "effect_error": table.number("effect_error", 0.01, 0.0, 1.0, "effect_error = 0.01"),
+        "hold": _hold(table),
     }
     table.done()
     return found
+
+
+def _hold(table: Table) -> int | None:
+    """Windows; None: as many as if nothing were said, and it is the same specification."""
+    told = table.whole("hold", QUIET_WINDOWS, 1, HOLD_MOST, f"hold = {QUIET_WINDOWS}")
+    return None if told == QUIET_WINDOWS else told
 
 
 def _retrain(table: Table) -> RetrainPolicy:

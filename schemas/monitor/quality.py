@@ -13,7 +13,9 @@ from typing import Any
 from driftloop.schemas.baseline.ranges import Range
 
 RULES = ("missing", "out_of_range", "unseen", "type", "schema", "volume", "freshness", "duplicates", "labels")
-_LATER = "labels_seconds"
+_LATER = ("labels_seconds", "confirm")
+AT_ONCE = (1, 1)
+"""The first window that breaks a rule calls."""
 SHARES = ("missing", "out_of_range", "unseen")
 """Rules about the rows of one feature, whose limit is a share."""
 
@@ -40,7 +42,8 @@ class QualityRules:
     """Limits that a person has set; None: learned. ``off``: rules that are not judged.
 
     ``volume_least``, ``volume_most``: predictions a window. ``type``, ``duplicates``: shares of rows.
-    ``labels_seconds``: so long may fewer than half of the labels come that are expected.
+    ``labels_seconds``: so long may fewer than half of the labels come that are expected. ``confirm``: (N, M), what
+    breaks a rule in N of the last M windows calls somebody; None: the first window does.
     """
 
     off: tuple[str, ...] = ()
@@ -54,6 +57,12 @@ class QualityRules:
     freshness_seconds: float | None = None
     features: tuple[FeatureRules, ...] = ()
     labels_seconds: float | None = None
+    confirm: tuple[int, int] | None = None
+
+    @property
+    def confirmed_by(self) -> tuple[int, int]:
+        """(N, M) of ``confirm``."""
+        return self.confirm or AT_ONCE
 
     def of(self, feature: str) -> FeatureRules:
         """What is said of one feature."""
@@ -68,13 +77,14 @@ class QualityRules:
     def as_told(self) -> dict[str, Any]:
         """What the specification's JSON says: a rule that came later stands there only if it is set, so that a
         specification of before keeps its name."""
-        found = asdict(self)
-        return found if found["labels_seconds"] is not None else {k: v for k, v in found.items() if k != _LATER}
+        return {k: v for k, v in asdict(self).items() if v is not None or k not in _LATER}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> QualityRules:
         features = tuple(FeatureRules(**f) for f in found["features"])
-        return cls(**{**found, "off": tuple(found["off"]), "features": features})
+        confirm = found.get("confirm")
+        both = None if confirm is None else (int(confirm[0]), int(confirm[1]))
+        return cls(**{**found, "off": tuple(found["off"]), "features": features, "confirm": both})
 
 
 LEARNED = QualityRules()

@@ -9,6 +9,7 @@ volume = [100, 100000]               # predictions a window, least and most
 freshness = "2 h"                    # from the last prediction to the end of the window
 labels = "2 d"                       # so long may fewer than half of the labels come that are expected
 off = ["freshness"]                  # rules that are not judged
+confirm = "2 of 3"                   # windows that break a rule until somebody is called; left out: the first does
 
 [quality.features.amount]
 missing = 0.2
@@ -18,6 +19,7 @@ out_of_range = 0.001                 # share of rows beyond it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,8 @@ from driftloop.schemas.monitor.toml_reader import Table
 if TYPE_CHECKING:
     from driftloop.schemas.monitor.specification import Feature
 
+CONFIRM_MOST = 100
+_CONFIRM = re.compile(r"\s*(\d{1,3}) of (\d{1,3})\s*")
 EXAMPLE = "[quality]\n              missing = 0.05"
 _OWN = "amount = { missing = 0.2, range = [0.0, 1e6] }"
 
@@ -54,9 +58,21 @@ def read_quality(root: Table, features: Sequence[Feature]) -> QualityRules | Non
         freshness_seconds=None if fresh is None else table.seconds("freshness", ..., 'freshness = "2 h"'),
         features=_features(table.table("features", _OWN), {f.name: f for f in features}),
         labels_seconds=None if labels is None else table.seconds("labels", ..., 'labels = "2 d"'),
+        confirm=_confirm(table),
     )
     table.done()
     return found
+
+
+def _confirm(table: Table) -> tuple[int, int] | None:
+    """(N, M); None where the first window calls."""
+    example = 'confirm = "2 of 3"'
+    told = table.text("confirm", "1 of 1", example)
+    found = _CONFIRM.fullmatch(told)
+    needed, windows = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= needed <= windows <= CONFIRM_MOST:
+        table.refuse("confirm", f"is {told!r}, not N of the last M windows, {CONFIRM_MOST} at most", example)
+    return None if needed == 1 else (needed, windows)
 
 
 def _features(table: Table, known: dict[str, Feature]) -> tuple[FeatureRules, ...]:

@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 
 __all__ = ["Feature", "MonitorSpecification", "RetrainPolicy", "Scales", "compile_monitor", "label_code"]
 DAY_SECONDS = 86_400.0
+QUIET_WINDOWS = 2
+"""A day without an alarm may be a Sunday; two windows in a row are the least that is a habit."""
 _SCALES_EDGES = ("prediction_edges", "label_edges")
 CATEGORIES_MOST = 64
 """A reference keeps the most frequent ones; the rest is "other"."""
@@ -43,6 +45,7 @@ _SILENT_WHEN_DEFAULT = (
     "season",
     "detectors",
     "range",
+    "hold",
 )
 """Fields that came after the first release. They stand in the JSON only where they say something, so that a
 specification that does not use them keeps its name."""
@@ -108,7 +111,7 @@ class MonitorSpecification:
     regression. ``value_most``: the largest value of an outcome that is summed as it is; None: values are not summed.
     ``quantiles``: whose losses a regression is told; none: the judge's choice. ``quality``: None: all is learned.
     ``season``: that of the features, None: every window is compared with all of the reference. ``detectors``: of the
-    user's choice, beside the judge's.
+    user's choice, beside the judge's. ``hold``: windows without an alarm until an incident is over, None: 2.
     """
 
     model: str
@@ -135,6 +138,7 @@ class MonitorSpecification:
     quality: QualityRules | None = None
     season: Season | None = None
     detectors: tuple[NamedDetector, ...] = ()
+    hold: int | None = None
 
     @cached_property
     def spec(self) -> str:
@@ -165,6 +169,11 @@ class MonitorSpecification:
     def delay_edges_seconds(self) -> tuple[float, ...]:
         """Upper edges of the label-delay buckets; the last one is the horizon."""
         return delay_edges(self.horizon_seconds)
+
+    @cached_property
+    def quiet_windows(self) -> int:
+        """So many without an alarm, and an incident is over."""
+        return self.hold or QUIET_WINDOWS
 
     @cached_property
     def has_bins(self) -> bool:

@@ -128,6 +128,15 @@ class Ledger:
             if since <= start <= until
         )
 
+    def champion_offsets(self, spec: str, since: float, until: float) -> tuple[OffsetRange, ...]:
+        """Of every champion's windows that start within [since, until]."""
+        return ranges(
+            sums
+            for (group, begun), window in self.windows.items()
+            if group.role == CHAMPION and group.spec == spec and since <= begun <= until
+            for sums in window.panes.values()
+        )
+
     def labels_due(self, specification: MonitorSpecification, since: float, now: float) -> float:
         """Labels of the champions that the delay curve expects to have become known within (since, now]."""
         edges = specification.delay_edges_seconds

@@ -254,7 +254,17 @@ class ModelJudge:
         sums = total(layout, (pane for window in found for pane in window.panes.values()))
         panes = tuple((at, pane.predictions) for window in found for at, pane in window.panes.items())
         due = self.ledger.labels_due(specification, self.quality.gaps.looked_at, end)
-        judged = Judged(champion.version, start, sums, panes, self.ledger.totals.told(), due, came, idle.heard)
+        judged = Judged(
+            champion.version,
+            start,
+            sums,
+            panes,
+            self.ledger.totals.told(),
+            due,
+            came,
+            idle.heard,
+            lambda since: self.ledger.champion_offsets(champion.spec, since, start),
+        )
         broken, told = self.quality.close(specification, layout, reference, judged)
         self.store.put(key("quality", self.model), self.quality.to_bytes())
         for window in found:
@@ -329,19 +339,22 @@ class ModelJudge:
         return _joined(features, self.named.unknown(specification) if whose else "")
 
     def _alarm(self, specification: MonitorSpecification, window: Window) -> tuple[bool, str] | None:
-        """(paging, what) of the incident or the alarms that this window is part of."""
+        """(paging, what) of the incident, the broken rules or the alarms that this window is part of."""
         end = window.start + specification.window_seconds
         incident = self.performance.incident
         if incident.state == incidents.OPEN and end > incident.began_at:
             return True, "a performance incident is open"
         if self.quality.open and window.panes and end > self.quality.incident.began_at:
             return True, "a data quality incident is open"
-        if window.panes and (drift := self.inputs.features.incident(end)) is not None:
-            return drift
+        drift = self.inputs.features.incident(end) if window.panes else None
         own = [a for a in self.alarms if a.window_start < end and window.start < a.window_start + a.window_seconds]
-        if not own:
-            return None
-        return any(a.paging for a in own), "drift of " + ", ".join(dict.fromkeys(a.feature for a in own))
+        if drift is None and own:
+            drift = any(a.paging for a in own), "drift of " + ", ".join(dict.fromkeys(a.feature for a in own))
+        if drift is not None and drift[0]:
+            return drift
+        if (waits := quality_watch.waits(specification, window.quality)) and window.panes:
+            return False, waits
+        return drift and (False, f"{drift[1]}, below the effect floor")
 
     def _recent(self, specification: MonitorSpecification, now: float) -> tuple[DriftDetected, ...]:
         """Alarms as long as a window that they are about may be told, and an incident may want them as evidence."""

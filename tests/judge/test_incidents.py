@@ -161,11 +161,14 @@ def test_quiet_needs_time_rows_and_a_low_loss() -> None:
     opened, change = incidents.alarm(Incident(), alarm(as_of=0.0), (), DAY)
     assert change == "opened"
     back = incidents.matured(opened, rows=100, loss=50.0)
-    assert incidents.is_quiet(back, 2 * DAY, DAY, 100, 0.51)
-    assert not incidents.is_quiet(back, 2 * DAY - 1, DAY, 100, 0.51)
-    assert not incidents.is_quiet(back, 2 * DAY, DAY, 101, 0.51)
-    assert not incidents.is_quiet(back, 2 * DAY, DAY, 100, 0.5)
-    assert not incidents.is_quiet(Incident(), 2 * DAY, DAY, 0, 1.0)
+    watched = replace(SPEC, window_seconds=DAY, minimum_rows=100)
+    assert incidents.is_quiet(back, watched, 2 * DAY, 0.51)
+    assert not incidents.is_quiet(back, watched, 2 * DAY - 1, 0.51)
+    assert not incidents.is_quiet(back, replace(watched, minimum_rows=101), 2 * DAY, 0.51)
+    assert not incidents.is_quiet(back, watched, 2 * DAY, 0.5)
+    assert not incidents.is_quiet(back, replace(watched, hold=3), 2 * DAY, 0.51)
+    assert incidents.is_quiet(back, replace(watched, hold=3), 3 * DAY, 0.51)
+    assert not incidents.is_quiet(Incident(), watched, 2 * DAY, 1.0)
     assert incidents.close(back, incidents.QUIET) == (Incident(), "resolved")
 
 

@@ -232,6 +232,37 @@ def test_a_column_that_disappears_is_one_incident_that_nobody_retrains_on() -> N
             assert (window.status, window.status_reason) == ("DRIFT", "a data quality incident is open")
 
 
+def test_n_of_m_windows_must_break_a_rule_and_quiet_must_hold_as_long_as_the_monitor_says() -> None:
+    """confirm = "2 of 3", hold = 3. A column is gone on day 5 alone, and on days 10, 12 and 13."""
+    without = (5, 10, 12, 13)
+    rows = [replace(r, region=None) if int((r.time - START) / DAY) in without else r for r in make_rows(1, 20)]
+    shelf = Shelf(baselines_of(REFERENCE_ROWS))
+    asked = replace(SPEC, quality=QualityRules(confirm=(2, 3)), hold=3)
+    shelf.by_hash = {SPEC.spec: asked, asked.spec: asked}
+    judge, restarted = Judge(shelf), Judge(shelf)
+    for part in streams(panes_of(rows), 3, START + 23 * DAY):
+        judge.run(part)
+        for at in range(0, len(part), 30):
+            restarted.run(part[at : at + 30])
+            restarted.crash()
+    assert [encode(e) for e in restarted.events] == [encode(e) for e in judge.events], "what waits is in the state"
+
+    alarms = [e for e in judge.events if isinstance(e, DriftDetected) and e.detector == "data_quality:schema"]
+    assert [((a.window_start - START) / DAY, a.paging) for a in alarms] == [(5, False), (10, False), (12, True)]
+    told = [e for e in judge.events if isinstance(e, IncidentChanged)]
+    assert [(c.change, (c.as_of - START) / DAY) for c in told] == [("opened", 13), ("updated", 14), ("resolved", 17)]
+    first = {p: min(r.offset for r in rows if r.partition == p and r.time >= START + 10 * DAY) for p in range(3)}
+    assert {o.partition: o.first for o in told[0].offsets if o.topic == "predictions"} == first, "of day 10"
+    assert told[-1].summary == "data quality is back to normal: 3 windows broke no rule"
+    waits = ("WARNING", "data quality: schema of region, which calls when 2 of 3 windows break it")
+    for window in (e for e in judge.events if isinstance(e, WindowMeasured)):
+        day = (window.window_start - START) / DAY
+        if day in (5, 10) and window.as_of < told[0].opened_at:
+            assert (window.status, window.status_reason) == waits
+        if day in (12, 13) and told[0].as_of <= window.as_of < told[-1].as_of:
+            assert window.status == "DRIFT"
+
+
 def test_an_incident_survives_restarts_and_one_of_performance_stands_beside_it() -> None:
     rows = [*make_rows(1, 10), *make_rows(2, 8, first_day=10, flip=0.6)]
     rows = [replace(r, region=None) if r.time >= START + 11 * DAY else r for r in rows]

@@ -23,6 +23,7 @@ volume = [100, 100000]
 freshness = "2 h"
 labels = "2 d"
 off = ["freshness"]
+confirm = "2 of 3"
 
 [quality.features.amount]
 missing = 0.2
@@ -44,6 +45,7 @@ def test_every_key_is_read_and_comes_back_from_the_canonical_json() -> None:
         freshness_seconds=7_200.0,
         features=(FeatureRules("amount", missing=0.2, low=0.0, high=1e6),),
         labels_seconds=172_800.0,
+        confirm=(2, 3),
     )
     assert MonitorSpecification.from_json(spec.to_json()) == spec
 
@@ -56,9 +58,12 @@ def test_who_says_nothing_keeps_the_name_of_the_specification() -> None:
 
 
 def test_a_rule_that_came_later_changes_no_name_of_a_specification_that_does_not_set_it() -> None:
-    spec = compile_monitor(SMALL + EVERYTHING.replace('labels = "2 d"', ""), "loans.toml")
-    assert '"labels_seconds"' not in spec.to_json()
+    before = EVERYTHING.replace('labels = "2 d"', "").replace('confirm = "2 of 3"', "")
+    spec = compile_monitor(SMALL + before, "loans.toml")
+    assert not [name for name in ("labels_seconds", "confirm", "hold") if f'"{name}"' in spec.to_json()]
     assert MonitorSpecification.from_json(spec.to_json()) == spec
+    as_usual = before.replace("[quality]", '[quality]\nconfirm = "1 of 1"', 1)
+    assert compile_monitor(SMALL.replace("[alarms]", "[alarms]\nhold = 2") + as_usual, "loans.toml").spec == spec.spec
 
 
 def test_the_limits_of_a_range_become_bin_edges() -> None:
@@ -80,6 +85,9 @@ def test_the_limits_of_a_range_become_bin_edges() -> None:
         ("volume = [5, 5]", "not two numbers that ascend"),
         ('volume = "many"', "not two numbers that ascend"),
         ("freshness = 2", "not a duration with its unit"),
+        ('confirm = "3 of 2"', "quality.confirm is '3 of 2', not N of the last M windows"),
+        ('confirm = "0 of 2"', "not N of the last M windows"),
+        ('confirm = "twice"', "not N of the last M windows"),
         ('off = ["nulls"]', "names 'nulls', which is no rule (missing, out_of_range, unseen"),
         (
             "features = { colour = { missing = 0.1 } }",

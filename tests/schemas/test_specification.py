@@ -119,6 +119,7 @@ def test_what_is_no_specification_is_a_bad_record(text: str) -> None:
         ('budget = "1 per week"', 'budget = "0 per week"', 22, "not a number of false alarms per"),
         ("minimum_rows = 50", "minimum_rows = 0", 23, "not a whole number from 1"),
         ("minimum_rows = 50", "minimum_rows = true", 23, "not a whole number from 1"),
+        ("minimum_rows = 50", "hold = 0", 23, "not a whole number from 1 to 1000"),
         ('mode = "automatic"', 'mode = "auto"', 26, "not one of observe, propose, automatic"),
         ('trainer = "driftloop.retrainer.river_trainer:train"', "", 25, "retrain.trainer is missing"),
         ("driftloop.retrainer.river_trainer:train", "river_trainer.train", 27, "not module:function"),

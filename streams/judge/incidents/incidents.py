@@ -9,8 +9,9 @@ A fall that is expected before labels are in (estimate_watch.py) is an alarm too
     (calm, quiet)    -> calm   -               (open, quiet)    -> calm  resolved
     (calm, replaced) -> calm   -               (open, replaced) -> calm  resolved
 
-alarm: the test reached its threshold and the loss has risen by the floor or more; slight: by less. quiet: since the
-last alarm ``QUIET_WINDOWS`` windows have gone by, enough rows have matured, and their mean loss is back below the
+alarm: the test reached its threshold and the loss has risen by the floor or more, a rule is broken in as many of the
+last windows as the monitor wants (quality_confirmed.py); slight: by less, in fewer. quiet: since the last alarm the
+specification's ``quiet_windows`` have gone by, enough rows have matured, and their mean loss is back below the
 baseline's bound or within the floor of its mean. replaced: another version is champion. A model has one such incident
 at a time.
 """
@@ -21,6 +22,7 @@ from dataclasses import dataclass, replace
 
 from driftloop.schemas.events import DriftDetected
 from driftloop.schemas.headers import event_id, rfc3339
+from driftloop.schemas.monitor.specification import MonitorSpecification
 
 PERFORMANCE = "performance"
 LOSS = "e_detector"
@@ -38,8 +40,6 @@ TRANSITIONS: dict[tuple[str, str], tuple[str, str]] = {
     (OPEN, REPLACED): (CALM, "resolved"),
 }
 """(state, what happened) -> (next state, the change to tell, if any). A pair that is not here is a bug."""
-QUIET_WINDOWS = 2
-"""A day without an alarm may be a Sunday; two windows in a row are the least that is a habit."""
 EVIDENCE_MOST = 16
 
 
@@ -118,12 +118,12 @@ def matured(incident: Incident, rows: int, loss: float) -> Incident:
     return replace(incident, rows=incident.rows + rows, loss=incident.loss + loss)
 
 
-def is_quiet(incident: Incident, now: float, window_seconds: float, rows_least: int, loss_most: float) -> bool:
+def is_quiet(incident: Incident, specification: MonitorSpecification, now: float, loss_most: float) -> bool:
     """The loss is back: long enough, on enough rows, and low enough."""
     return (
         incident.state == OPEN
-        and now >= incident.alarm_at + QUIET_WINDOWS * window_seconds
-        and incident.rows >= max(1, rows_least)
+        and now >= incident.alarm_at + specification.quiet_windows * specification.window_seconds
+        and incident.rows >= max(1, specification.minimum_rows)
         and incident.loss / incident.rows < loss_most
     )
 

@@ -150,7 +150,7 @@ class Performance:
         words = f"what was expected is taken back: {now.reason}"
         if not now.reason:
             is_back = now.fallen is not None and now.fallen < specification.effect_error
-            if not is_back or now.end < before.alarm_at + incidents.QUIET_WINDOWS * seconds:
+            if not is_back or now.end < before.alarm_at + specification.quiet_windows * seconds:
                 return []
             words = f"back to normal: what is expected is {now.fallen:+.4f} below the reference"
         self.incident, change = incidents.close(before, incidents.QUIET)
@@ -179,9 +179,7 @@ class Performance:
     def _resolve(self, specification: MonitorSpecification, baseline: LossBaseline, pane: MaturedPane) -> list[Told]:
         loss_most = max(baseline.upper, baseline.mean + specification.effect_error)
         before = self.incident
-        if not incidents.is_quiet(
-            before, pane.as_of, specification.window_seconds, specification.minimum_rows, loss_most
-        ):
+        if not incidents.is_quiet(before, specification, pane.as_of, loss_most):
             return []
         self.incident, change = incidents.close(before, incidents.QUIET)
         mean = before.loss / before.rows

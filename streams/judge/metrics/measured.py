@@ -113,7 +113,7 @@ def judge(
     """(status, reason). What is not known is UNKNOWN, never OK."""
     if moment.alarm is not None:
         paging, what = moment.alarm
-        return (DRIFT, what) if paging else (WARNING, f"{what}, below the effect floor")
+        return (DRIFT if paging else WARNING), what
     if not sums.predictions:
         return UNKNOWN, "no data"
     if reference is None:

@@ -1,7 +1,8 @@
 """Watches data quality: the rules once a window of the champion, and the incident that follows from what they find.
 
 An incident opens with the first rule that is broken, is told again (at most once a window) while some are, and is
-resolved when two windows in a row broke none. It is of kind ``data_quality``, and no reason to retrain: a model must
+resolved when two windows in a row (``[alarms] hold``) broke none. A monitor may want N of M windows to break a rule
+before it calls (quality_confirmed.py). It is of kind ``data_quality``, and no reason to retrain: a model must
 not learn a broken pipeline (retrainer/triggers.py). Rules are no sequential test and take nothing from the budget:
 quality.py says how seldom they are wrong.
 """
@@ -10,8 +11,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from driftloop.schemas.codec import canonical_json
@@ -24,8 +25,9 @@ from driftloop.streams.judge.incidents.incidents import Incident
 from driftloop.streams.judge.inputs import features
 from driftloop.streams.judge.labels import label_gaps
 from driftloop.streams.judge.labels.label_gaps import LabelGaps, Look, Stopped
-from driftloop.streams.judge.quality import quality
+from driftloop.streams.judge.quality import quality, quality_confirmed
 from driftloop.streams.judge.quality.quality import Facts
+from driftloop.streams.judge.quality.quality_confirmed import Calls, Lately, Rule
 from driftloop.streams.judge.quality.quality_history import History, Past
 from driftloop.streams.judge.reference import Reference
 from driftloop.streams.judge.sums import Layout, Total
@@ -45,7 +47,8 @@ Told = DriftDetected | IncidentChanged
 @dataclass(frozen=True, slots=True)
 class Judged:
     """One window that has closed, of all champions: its sums, its panes (start, predictions), totals as of then.
-    ``labels_due``, ``labels_came``, ``heard``: as a Look has them (labels/label_gaps.py)."""
+    ``labels_due``, ``labels_came``, ``heard``: as a Look has them (labels/label_gaps.py). ``offsets_since``: of the
+    panes of windows from a start up to this one."""
 
     version: str
     start: float
@@ -55,12 +58,13 @@ class Judged:
     labels_due: float = 0.0
     labels_came: int = 0
     heard: float = 1.0
+    offsets_since: Callable[[float], tuple[OffsetRange, ...]] = lambda _since: ()
 
 
 @dataclass(slots=True)
 class QualityWatch:
     """``counted``: the totals as of the last window; ``broken``: (rule, feature) of it; ``stopped``: labels have, as
-    of its end."""
+    of its end; ``lately``: the last windows, where several must break a rule."""
 
     incident: Incident = field(default_factory=Incident)
     history: History = field(default_factory=History)
@@ -68,6 +72,7 @@ class QualityWatch:
     broken: tuple[tuple[str, str], ...] = ()
     gaps: LabelGaps = LabelGaps()  # noqa: RUF009 (frozen)
     stopped: Stopped | None = None
+    lately: tuple[Lately, ...] = ()
 
     def close(
         self, specification: MonitorSpecification, layout: Layout, reference: Reference | None, window: Judged
@@ -82,8 +87,11 @@ class QualityWatch:
         odd = any(b.rule in OF_RECORDS for b in found)
         share = repeats / records if records else 0.0
         self.history.learn(Past(window.start, facts.predictions, facts.silent_seconds, share, odd))
-        told = self._alarm(specification, window, found) if found else self._quiet(specification, window)
-        self.broken = tuple((b.rule, b.feature) for b in found)
+        broken = tuple((b.rule, b.feature) for b in found)
+        confirmed_by = (specification.quality or LEARNED).confirmed_by
+        self.lately, calls = quality_confirmed.step(self.lately, Lately(window.start, broken), confirmed_by)
+        told = self._alarm(specification, window, found, calls) if found else self._quiet(specification, window)
+        self.broken = broken
         return found, told
 
     def pass_over(self, totals: Mapping[str, int], end: float, labels_came: int) -> None:
@@ -125,28 +133,32 @@ class QualityWatch:
         )
 
     def _alarm(
-        self, specification: MonitorSpecification, window: Judged, found: tuple[QualityBroken, ...]
+        self, specification: MonitorSpecification, window: Judged, found: tuple[QualityBroken, ...], calls: Calls
     ) -> list[Told]:
-        alarms = [_detected(specification, window, b, self.stopped) for b in found]
-        seconds = specification.window_seconds
-        first, *others = alarms
-        before = self.incident
-        self.incident, change = incidents.alarm(before, first, tuple(others), seconds, KIND)
-        fresh = [a for a, b in zip(alarms, found, strict=True) if (b.rule, b.feature) not in self.broken]
-        told: list[Told] = [*fresh]
-        if change:
-            summary = _sentence(specification, found, window, self.stopped)
-            told.append(_changed(specification, self.incident, change, window, summary))
-        return told
+        """An alarm is told when it is new, and when it comes to call."""
+        alarms = {(b.rule, b.feature): _detected(specification, window, b, self.stopped, calls.rules) for b in found}
+        news = calls.rules - calls.known
+        fresh = [alarm for rule, alarm in alarms.items() if rule not in self.broken or rule in news]
+        first, *others = sorted(alarms.values(), key=lambda alarm: not alarm.paging)
+        self.incident, change = incidents.alarm(
+            self.incident, first, tuple(others), specification.window_seconds, KIND
+        )
+        offsets = window.sums.offsets
+        if change == "opened" and calls.since < window.start:
+            self.incident = replace(self.incident, began_at=min(self.incident.began_at, calls.since))
+            offsets = window.offsets_since(calls.since)
+        if not change:
+            return [*fresh]
+        summary = _sentence(specification, found, window, self.stopped)
+        return [*fresh, _changed(specification, self.incident, change, window, summary, offsets)]
 
     def _quiet(self, specification: MonitorSpecification, window: Judged) -> list[Told]:
         before = self.incident = incidents.matured(self.incident, window.sums.predictions, 0.0)
-        end, seconds = window.start + specification.window_seconds, specification.window_seconds
-        if not incidents.is_quiet(before, end, seconds, specification.minimum_rows, math.inf):
+        if not incidents.is_quiet(before, specification, window.start + specification.window_seconds, math.inf):
             return []
         self.incident, change = incidents.close(before, incidents.QUIET)
-        summary = f"data quality is back to normal: {incidents.QUIET_WINDOWS} windows broke no rule"
-        return [_changed(specification, before, change, window, summary)]
+        summary = f"data quality is back to normal: {specification.quiet_windows} windows broke no rule"
+        return [_changed(specification, before, change, window, summary, ())]
 
     @property
     def standing(self) -> tuple[tuple[str, str], ...]:
@@ -168,10 +180,13 @@ class QualityWatch:
 
     def to_bytes(self) -> bytes:
         """A state record of its own: it changes once a window."""
-        found = {"incident": asdict(self.incident), "past": self.history.past, "gaps": self.gaps.to_json()}
-        return canonical_json(
-            found | {"counted": self.counted, "broken": self.broken, "stopped": self.stopped}
-        ).encode()
+        found: dict[str, Any] = {
+            "incident": asdict(self.incident),
+            "past": self.history.past,
+            "gaps": self.gaps.to_json(),
+        }
+        found |= {"counted": self.counted, "broken": self.broken, "stopped": self.stopped}
+        return canonical_json(found | ({"lately": self.lately} if self.lately else {})).encode()
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> QualityWatch:
@@ -184,7 +199,20 @@ class QualityWatch:
             tuple((rule, feature) for rule, feature in found["broken"]),
             LabelGaps.from_json(found.get("gaps", {})),  # a state of before has seen none
             Stopped(*found["stopped"]) if found.get("stopped") else None,
+            tuple(
+                Lately(start, tuple((rule, feature) for rule, feature in broken))
+                for start, broken in found.get("lately", ())
+            ),
         )
+
+
+def waits(specification: MonitorSpecification, broken: tuple[QualityBroken, ...]) -> str:
+    """What a window breaks that calls nobody, for the monitor wants more of them; empty: nothing."""
+    needed, most = (specification.quality or LEARNED).confirmed_by
+    if needed <= 1 or not broken:
+        return ""
+    names = ", ".join(f"{b.rule} of {b.feature}" if b.feature else b.rule for b in broken[:NAMED_MOST])
+    return f"data quality: {names}, which calls when {needed} of {most} windows break it"
 
 
 def _sentence(
@@ -215,7 +243,11 @@ def _stopped(gap: Stopped | None) -> str:
 
 
 def _detected(
-    specification: MonitorSpecification, window: Judged, b: QualityBroken, stopped: Stopped | None
+    specification: MonitorSpecification,
+    window: Judged,
+    b: QualityBroken,
+    stopped: Stopped | None,
+    calls: Collection[Rule],
 ) -> DriftDetected:
     """``statistic``: how many times its limit, or its limit how many times what is there. Labels: of their gap."""
     end = window.start + specification.window_seconds
@@ -234,14 +266,18 @@ def _detected(
         threshold=1.0,
         effect=b.value - b.usual,
         unit=b.unit,
-        paging=True,
+        paging=(b.rule, b.feature) in calls,
     )
 
 
 def _changed(
-    specification: MonitorSpecification, incident: Incident, change: str, window: Judged, summary: str
+    specification: MonitorSpecification,
+    incident: Incident,
+    change: str,
+    window: Judged,
+    summary: str,
+    offsets: tuple[OffsetRange, ...],
 ) -> IncidentChanged:
-    offsets: tuple[OffsetRange, ...] = () if change == "resolved" else window.sums.offsets
     return IncidentChanged(
         model=specification.model,
         version=incident.version,
