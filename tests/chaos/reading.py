@@ -17,7 +17,7 @@ from driftloop.schemas.settings import Settings
 from .cluster import QUIET
 from .world import SOURCES
 
-READ_SECONDS_MOST = 60.0
+READ_SECONDS_MOST = 180.0
 
 
 def consumer_of(settings: Settings, **more: object) -> Consumer:
@@ -70,7 +70,10 @@ def committed(settings: Settings) -> dict[tuple[str, int], int]:
     consumer = Consumer(settings.confluent(group_id=settings.group("observer"), enable_auto_commit=False) | QUIET)
     asked = {settings.topic(short): short for short in SOURCES}
     places = [TopicPartition(topic, p) for topic in asked for p in range(settings.partitions)]
-    found = {(asked[at.topic], at.partition): max(0, at.offset) for at in consumer.committed(places, timeout=20)}
+    found = {
+        (asked[at.topic], at.partition): max(0, at.offset)
+        for at in consumer.committed(places, timeout=READ_SECONDS_MOST)
+    }
     consumer.close()
     return found
 

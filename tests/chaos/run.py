@@ -22,7 +22,7 @@ from .verdict import Verdict, judge
 from .workers import Worker, Workers
 from .world import make_world
 
-DRAIN_SECONDS_MOST = 120.0
+DRAIN_SECONDS_MOST = 240.0
 TICK_SECONDS = 0.02
 
 

@@ -24,7 +24,7 @@ def cluster() -> Iterator[Cluster]:
 def test_a_lost_leader_loses_no_acknowledged_record(cluster: Cluster) -> None:
     admin = AdminClient({"bootstrap.servers": cluster.bootstrap, **QUIET})
     for future in admin.create_topics([NewTopic(TOPIC, 1, 3, config={"min.insync.replicas": "2"})]).values():
-        future.result(20)
+        future.result(120)
     producer = Producer(
         {"bootstrap.servers": cluster.bootstrap, "acks": "all", "enable.idempotence": True, "linger.ms": 5} | QUIET
     )

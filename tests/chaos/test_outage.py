@@ -11,13 +11,12 @@ from driftloop.console.topics import apply_topics
 from driftloop.schemas.settings import Settings
 from driftloop.streams.transport.state.writer import StateRecord, Writer
 
+from ..patience import GUARD_SECONDS
 from .cluster import Cluster
 from .traffic import publish_specifications
 from .workers import Workers
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("chaos")]
-END_SECONDS_MOST = 40.0
-"""15 s to drain, 3 s for what does not, and what a busy machine needs."""
 
 
 def settings_of(cluster: Cluster, folder: Path) -> Settings:
@@ -37,13 +36,13 @@ def test_a_worker_told_to_stop_ends_without_its_broker(tmp_path: Path) -> None:
         workers = Workers(settings, tmp_path, static=False)
         try:
             worker = workers.start()
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + GUARD_SECONDS
             while "ready: partitions 0, 1, 2, 3" not in worker.log.read_text():
                 assert worker.running and time.monotonic() < deadline, worker.log.read_text()
                 time.sleep(0.05)
             cluster.kill(0)
             worker.process.terminate()
-            worker.process.wait(END_SECONDS_MOST)
+            worker.process.wait(GUARD_SECONDS)
             assert worker.exit_name in ("STOPPED", "DEADLINE"), worker.log.read_text()
         finally:
             workers.end()
@@ -65,12 +64,12 @@ def test_a_transaction_that_the_broker_never_heard_of_is_done_again(
         writing = pool.submit(writer.write, state, [])
         time.sleep(0.5)  # for its first request to be on the way
         cluster.kill(0)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + GUARD_SECONDS
         while not writer._undelivered:
             assert not writing.done() and time.monotonic() < deadline
             time.sleep(0.05)
         cluster.start(0)
-        assert writing.result(60) is False
+        assert writing.result(GUARD_SECONDS) is False
         writer.close()
         assert writer.open(lambda: True), "as a reload does"
         assert writer.write(state, [])

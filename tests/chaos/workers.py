@@ -16,7 +16,7 @@ from driftloop.streams.transport.exits import Exit
 from .metered_worker import ROW
 
 SCRIPT = Path(__file__).with_name("metered_worker.py")
-STOP_SECONDS_MOST = 45.0
+STOP_SECONDS_MOST = 120.0
 SURVIVED = {Exit.FENCED, Exit.STUCK, Exit.ZOMBIE}
 """Ends by the fence and by the watchdog: a supervisor starts the worker again, and nothing was lost."""
 

@@ -14,6 +14,8 @@ from driftloop.schemas.events import MonitorApplied
 from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.settings import Settings
 
+from ..patience import GUARD_SECONDS
+
 SPEC = MonitorSpecification(
     model="flights",
     task="binary",
@@ -37,7 +39,7 @@ class Log(NamedTuple):
         producer = KafkaProducer(self.settings.confluent(linger_ms=0))
         for event in events:
             producer.produce(self.settings.topic(short), event if isinstance(event, bytes) else encode(event), key)
-        assert producer.flush(30) == 0
+        assert producer.flush(GUARD_SECONDS) == 0
 
     def read(self, *shorts: str) -> list[Record]:
         """Everything on the topics."""

@@ -23,6 +23,8 @@ from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.events import DeploymentChanged, ModelPublished
 from driftloop.schemas.settings import Settings
 
+from ..patience import GUARD_SECONDS
+
 pytestmark = pytest.mark.kafka
 MINE = "models_of_the_follower"
 ROW = {"hour": np.zeros(1)}
@@ -86,7 +88,7 @@ class Watch:
 
     def wait_for(self, reason: str) -> Problem:
         with self._news:
-            assert self._news.wait_for(lambda: any(p.reason == reason for p in self.told), 30), self.told
+            assert self._news.wait_for(lambda: any(p.reason == reason for p in self.told), GUARD_SECONDS), self.told
         return next(p for p in self.told if p.reason == reason)
 
 
@@ -99,7 +101,7 @@ def serving(follower: Follower, version: str) -> float:
 def test_the_champion_that_is_deployed_serves_and_its_successor_replaces_it(publisher: Publisher) -> None:
     publisher.publish("v1", 0.1)
     with follow("flights", publisher.log.settings, modules=[MINE]) as follower:
-        first = follower.wait(30)
+        first = follower.wait(GUARD_SECONDS)
         assert (first.version, first.predictor.predict_score(ROW).tolist()) == ("v1", [0.1])
         publisher.publish("v2", 0.2)
         assert serving(follower, "v2") == 0.2
@@ -119,7 +121,7 @@ def test_a_late_start_loads_the_last_champion_only(publisher: Publisher, monkeyp
         "driftloop.client.follower.load", lambda *args: (loads.append(args[0].version), loader.load(*args))[1]
     )
     with follow("flights", publisher.log.settings, modules=[MINE]) as follower:
-        assert follower.wait(30).version == "v5"
+        assert follower.wait(GUARD_SECONDS).version == "v5"
     assert loads == ["v5"]
 
 
@@ -127,7 +129,7 @@ def test_a_swap_takes_less_than_a_tenth_of_a_second(publisher: Publisher) -> Non
     """From the broker's acknowledgement of the deployment to the new champion serving: the median of five."""
     publisher.publish("v0", 0.0)
     with follow("flights", publisher.log.settings, modules=[MINE]) as follower:
-        follower.wait(30)
+        follower.wait(GUARD_SECONDS)
         seconds = []
         for i in range(1, 6):
             publisher.publish(f"v{i}", 0.5)
@@ -141,7 +143,7 @@ def test_bad_successors_are_told_and_the_old_champion_serves_on(publisher: Publi
     publisher.publish("v1", 0.1)
     watch = Watch()
     with follow("flights", publisher.log.settings, modules=[MINE], on_problem=watch) as follower:
-        follower.wait(30)
+        follower.wait(GUARD_SECONDS)
 
         changed = dataclasses.replace(publisher.manifest("v2", 0.2), version="v3")
         publisher.tell(changed)
@@ -184,7 +186,7 @@ def test_a_file_that_arrives_late_is_found(publisher: Publisher) -> None:
         with pytest.raises(Unavailable, match=r"no champion of flights after 0 s: there is no artefact"):
             follower.wait(0)
         path.write_bytes(data)
-        assert follower.wait(30).version == "v1"
+        assert follower.wait(GUARD_SECONDS).version == "v1"
 
 
 def test_an_app_that_did_not_allow_its_own_module_is_told_how(publisher: Publisher) -> None:
@@ -197,13 +199,13 @@ def test_an_app_that_did_not_allow_its_own_module_is_told_how(publisher: Publish
 def test_an_empty_deployment_leaves_no_champion(publisher: Publisher) -> None:
     publisher.publish("v1", 0.1)
     with follow("flights", publisher.log.settings, modules=[MINE]) as follower:
-        follower.wait(30)
+        follower.wait(GUARD_SECONDS)
         publisher.deploy("")
         publisher.publish("v2", 0.2)
         assert serving(follower, "v2") == 0.2
         publisher.deploy("")
         with follower._changed:
-            assert follower._changed.wait_for(lambda: follower.current is None, 30)
+            assert follower._changed.wait_for(lambda: follower.current is None, GUARD_SECONDS)
 
 
 def test_waiting_where_nothing_is_deployed_ends_with_a_plain_word(log: Any) -> None:
@@ -220,8 +222,8 @@ def test_changes_end_when_the_follower_is_closed(publisher: Publisher) -> None:
     with follow("flights", publisher.log.settings, modules=[MINE]) as follower:
         thread = threading.Thread(target=lambda: seen.extend(c.version for c in follower.changes()))
         thread.start()
-        follower.wait(30)
-    thread.join(30)
+        follower.wait(GUARD_SECONDS)
+    thread.join(GUARD_SECONDS)
     assert not thread.is_alive()
     assert seen in ([], ["v1"])
     assert follower.current is not None, "what serves does not vanish with the follower"
@@ -247,7 +249,7 @@ def test_a_cluster_that_is_not_there_is_told_once_and_tried_again(
     nobody = Settings(bootstrap_servers="127.0.0.1:1", state_folder=tmp_path)
     with follow("flights", nobody, on_problem=watch):
         assert "127.0.0.1:1 does not answer" in watch.wait_for("unreadable").message
-        assert enough.wait(30)
+        assert enough.wait(GUARD_SECONDS)
     assert len(watch.told) == 1
 
 

@@ -19,6 +19,8 @@ from driftloop.schemas.murmur2 import partition_of
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.wire import SINGLE_OBJECT_BYTES, read_body
 
+from ..patience import GUARD_SECONDS
+
 pytestmark = pytest.mark.kafka
 FLIGHT = {"hour": 7, "distance": 1400.0, "carrier": "AA"}
 
@@ -33,7 +35,7 @@ def test_a_prediction_and_its_truth_arrive_as_they_were_said(log: Any, spec: Mon
     with Producer("flights", log.settings, version="v1") as producer:
         identity = producer.predicted(FLIGHT, 0.31, event_time=1_357_000_000.0, predicted="on time")
         producer.observed(identity, "late", event_time=1_357_086_400.0, value=42.0)
-        assert producer.flush(30) == 0
+        assert producer.flush(GUARD_SECONDS) == 0
         assert (producer.delivered, producer.failed, producer.dropped) == (2, 0, 0)
     prediction, truth = sorted(log.read("predictions", "ground-truth"), key=lambda r: r.short, reverse=True)
     assert (prediction.key, truth.key) == (identity.encode(), identity.encode())
@@ -182,7 +184,7 @@ def test_what_cannot_be_right_is_refused_in_the_call_with_the_way_out(
         with pytest.raises(BadRecord) as info:
             call(producer)
         assert (info.value.reason, bool(info.value.hint)) == (reason, True)
-        assert producer.flush(30) == 0
+        assert producer.flush(GUARD_SECONDS) == 0
         assert producer.delivered == 0
 
 
@@ -210,9 +212,9 @@ def test_topics_of_different_partition_counts_are_refused(log: Any, spec: Monito
     admin = AdminClient(log.settings.confluent())
     name = log.settings.topic("ground-truth")
     for future in admin.create_partitions([NewPartitions(name, 5)]).values():
-        future.result(30)
-    deadline = time.monotonic() + 30
-    while len(admin.list_topics(name, timeout=30).topics[name].partitions) != 5:
+        future.result(GUARD_SECONDS)
+    deadline = time.monotonic() + GUARD_SECONDS
+    while len(admin.list_topics(name, timeout=GUARD_SECONDS).topics[name].partitions) != 5:
         assert time.monotonic() < deadline, "the broker does not show the new partition"
     with pytest.raises(ConfigError, match=r"predictions.v1 has 4, .*ground-truth.v1 has 5\n.*must be the same"):
         Producer("flights", log.settings, specification=spec)

@@ -16,6 +16,8 @@ from driftloop.console.broker.embedded import say_nothing
 from driftloop.console.connection import QUIET
 from driftloop.schemas.errors import Unavailable
 
+from ..patience import GUARD_SECONDS
+
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
@@ -37,7 +39,7 @@ def test_a_life_of_the_daemon(state: Path) -> None:
     assert start_broker(state, say_nothing) == first, "a second start finds the first"
     client = admin(first.bootstrap)
     for future in client.create_topics([NewTopic("kept", 1)]).values():
-        future.result(20)
+        future.result(GUARD_SECONDS)
 
     assert stop_broker(state) is True
     assert running_broker(state) is None
@@ -45,14 +47,14 @@ def test_a_life_of_the_daemon(state: Path) -> None:
     second = start_broker(state, say_nothing)
     assert second.bootstrap == first.bootstrap
     assert second.pid != first.pid
-    assert "kept" in admin(second.bootstrap).list_topics(timeout=10).topics
+    assert "kept" in admin(second.bootstrap).list_topics(timeout=GUARD_SECONDS).topics
 
     os.kill(second.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + GUARD_SECONDS
     while running_broker(state) is not None:
         assert time.monotonic() < deadline, "a broker that was killed still counts as running"
     third = start_broker(state, say_nothing)
-    assert "kept" in admin(third.bootstrap).list_topics(timeout=10).topics
+    assert "kept" in admin(third.bootstrap).list_topics(timeout=GUARD_SECONDS).topics
 
 
 @pytest.mark.kafka

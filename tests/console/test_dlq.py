@@ -25,6 +25,8 @@ from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.events import GroundTruth
 from driftloop.schemas.settings import Settings
 
+from ..patience import GUARD_SECONDS
+
 PRODUCED_MS = int((time.time() - 86_400) * 1000)
 """Yesterday: what is older than its topic keeps records would be gone again at once."""
 TRUTH = encode(GroundTruth(1_700_000_000.0, "loans", "repaid"))
@@ -47,10 +49,10 @@ class Desk:
             if error is None:
                 found.append(message.offset())
 
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + GUARD_SECONDS
         while not found and time.monotonic() < deadline:  # a topic's new limit on sizes holds a moment later
             self._producer.produce(topic, value, key, partition, on_delivery=remember, **more)
-            assert self._producer.flush(20) == 0
+            assert self._producer.flush(GUARD_SECONDS) == 0
         return found[0]
 
     def refuse(
@@ -80,14 +82,14 @@ class Desk:
 
     def settle(self, replayed: int) -> None:
         """Wait for the notes on what was replayed to be readable."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + GUARD_SECONDS
         while self.listed()["replayed"] != replayed:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
     def back(self, count: int) -> list[Message]:
         """All truths; a transaction that is committed is readable a moment later."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + GUARD_SECONDS
         while True:
             found = list(read_messages(self.settings, self.truths))
             if len(found) >= count or time.monotonic() > deadline:
@@ -168,7 +170,7 @@ def test_what_was_too_large_for_a_letter_comes_from_its_topic_or_is_counted(desk
         ConfigEntry("max.message.bytes", "12000000", incremental_operation=AlterConfigOpType.SET)
     )
     admin = AdminClient(desk.settings.confluent())
-    [future.result(10) for future in admin.incremental_alter_configs([resource]).values()]
+    [future.result(GUARD_SECONDS) for future in admin.incremental_alter_configs([resource]).values()]
     large, key = TRUTH + random.randbytes(3_000_000), b"k" * 70_000
     offset = desk.produce(desk.truths, large, key, 1)
     desk.produce(desk.truths, TRUTH, b"small", 1)
@@ -208,7 +210,7 @@ def test_of_two_replays_the_later_ends_the_earlier_and_nothing_is_doubled(desk: 
     killed = ReplayWriter(desk.settings)._producer
     killed.begin_transaction()
     killed.produce(desk.truths, b"half done", b"id", 1)
-    killed.flush(10)
+    killed.flush(GUARD_SECONDS)
     earlier = ReplayWriter(desk.settings)
     desk.replay()
     with pytest.raises(Unavailable, match="another"):

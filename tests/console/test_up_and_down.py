@@ -16,6 +16,8 @@ from driftloop.console.connection import QUIET
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
 
+from ..patience import GUARD_SECONDS
+
 Run = Callable[[str], str]
 
 
@@ -37,7 +39,7 @@ def driftloop(tmp_path: Path) -> Iterator[Run]:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=GUARD_SECONDS,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -62,7 +64,7 @@ def test_up_starts_everything_once_and_down_stops_it(driftloop: Run, tmp_path: P
     assert broker is not None
     admin = AdminClient({"bootstrap.servers": broker.bootstrap, "logger": QUIET})
     for group in ("driftloop-observer", "driftloop-judge"):
-        assert admin.describe_consumer_groups([group])[group].result(20).members
+        assert admin.describe_consumer_groups([group])[group].result(GUARD_SECONDS).members
     settings = Settings(state_folder=tmp_path)
     running = {name: services.background(settings, name).pid() for name in services.SERVICES}
     assert all(running.values())

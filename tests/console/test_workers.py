@@ -19,6 +19,8 @@ from driftloop.console.workers import ended, take_seats
 from driftloop.schemas.settings import Settings
 from driftloop.streams.transport.exits import Exit
 
+from ..patience import GUARD_SECONDS
+
 
 @pytest.mark.parametrize("code", [Exit.STOPPED, Exit.CONFIG, Exit.REFUSED, Exit.SOURCE_LOST, 2])
 def test_what_would_end_the_same_way_is_not_started_again(code: int) -> None:
@@ -67,7 +69,11 @@ class Parent:
         """Process id by the worker's number, as last started."""
         return {int(n): int(pid) for n, pid in re.findall(r"\[(\d)\] started as \S+, process (\d+)", self.said())}
 
-    def wait(self, fact: Callable[[], object], seconds: float = 120.0) -> None:
+    def came_and_went(self, number: int) -> list[str]:
+        """Starts and ends of a worker, and the assignments it has taken up."""
+        return re.findall(rf"\[{number}\] (?:started|ended|.* ready:).*", self.said())
+
+    def wait(self, fact: Callable[[], object], seconds: float = GUARD_SECONDS) -> None:
         deadline = time.monotonic() + seconds
         while not fact():
             assert time.monotonic() < deadline, self.said()
@@ -76,7 +82,7 @@ class Parent:
     def members(self) -> dict[str, list[int]]:
         """The partitions of each member of the group by its instance id, as `kafka-consumer-groups` sees them."""
         group = self.settings.group("observer")
-        described = self.admin.describe_consumer_groups([group])[group].result(10)
+        described = self.admin.describe_consumer_groups([group])[group].result(GUARD_SECONDS)
         return {
             m.group_instance_id: sorted({tp.partition for tp in m.assignment.topic_partitions})
             for m in described.members
@@ -92,7 +98,7 @@ def parent(settings: Settings, tmp_path: Path) -> Iterator[Parent]:
     yield found
     if found.process.poll() is None:
         found.process.kill()
-        found.process.wait(10)
+        found.process.wait()
     found.wait(lambda: not any(alive(pid) for pid in found.workers().values()))
 
 
@@ -108,7 +114,7 @@ def test_two_workers_share_the_partitions_until_the_parent_is_told_to_stop(paren
     parent.wait(parent.at_work)
     assert set(parent.members()) == {"here-1", "here-2"}
     parent.process.terminate()
-    assert parent.process.wait(40) == Exit.STOPPED
+    assert parent.process.wait(GUARD_SECONDS) == Exit.STOPPED
     for number in (1, 2):
         assert re.search(rf"\[{number}\] .* observer INFO stopped", parent.said())
 
@@ -120,13 +126,13 @@ def test_a_killed_worker_is_started_again_and_the_other_is_left_alone(parent: Pa
     for number in (1, 2):
         parent.wait(lambda n=number: re.search(rf"\[{n}\] .* ready: partitions \d, \d in", parent.said()))
     killed = parent.workers()[1]
-    of_the_other = [line for line in parent.said().splitlines() if line.startswith("[2]")]
+    of_the_other = parent.came_and_went(2)
     os.kill(killed, signal.SIGKILL)
     parent.wait(lambda: parent.workers()[1] != killed)
     parent.wait(lambda: len(re.findall(r"\[1\] .* ready: partitions \d, \d in", parent.said())) >= 2)
     assert "[1] ended by signal 9; starting it again in 0 s" in parent.said()
     assert parent.members() == shares
-    assert [line for line in parent.said().splitlines() if line.startswith("[2]")] == of_the_other
+    assert parent.came_and_went(2) == of_the_other
 
 
 @pytest.mark.kafka
@@ -134,8 +140,8 @@ def test_workers_end_with_a_parent_that_is_killed(parent: Parent) -> None:
     parent.wait(parent.at_work)
     workers = list(parent.workers().values())
     parent.process.kill()
-    parent.process.wait(10)
-    parent.wait(lambda: not any(alive(pid) for pid in workers), 30)
+    parent.process.wait()
+    parent.wait(lambda: not any(alive(pid) for pid in workers))
 
 
 @pytest.mark.kafka
@@ -143,6 +149,6 @@ def test_what_only_a_person_can_mend_ends_all(settings: Settings, tmp_path: Path
     from dataclasses import replace
 
     parent = Parent(replace(settings, prefix=f"{settings.prefix}-none"), tmp_path / "log")
-    assert parent.process.wait(40) == Exit.CONFIG
+    assert parent.process.wait(GUARD_SECONDS) == Exit.CONFIG
     assert "no such topic" in parent.said()
     assert "(config); all stop" in parent.said()

@@ -21,6 +21,7 @@ from driftloop.schemas.events import DecisionRecorded, WindowMeasured
 from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.settings import Settings
 
+from ..patience import GUARD_SECONDS
 from .world import Loan, World
 
 SPECIFICATION = Path(__file__).with_name("loans.toml")
@@ -32,7 +33,8 @@ Step = tuple[float, bool, Loan]
 
 
 class Loop:
-    """Observer, judge and retrainer of one prefix. ``kill`` and ``start`` may be called at any moment."""
+    """Observer, judge and retrainer of one prefix. ``kill`` and ``start`` may be called at any moment; with an
+    instance id in the settings a successor takes over at once, not at the end of the killed one's session."""
 
     def __init__(self, settings: Settings, logs: Path) -> None:
         self.settings = settings
@@ -40,7 +42,7 @@ class Loop:
         self.environment = settings.environment(os.environ)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def command(self, *arguments: str, seconds: float = 120) -> str:
+    def command(self, *arguments: str, seconds: float = GUARD_SECONDS) -> str:
         """Run one command of ours to its end; its output. A failure shows all it said."""
         done = subprocess.run(
             [sys.executable, "-m", "driftloop.console", *arguments],
@@ -70,7 +72,7 @@ class Loop:
         """kill -9, of the service and of whatever it had started."""
         process = self.processes.pop(service)
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait()
 
     def stop(self) -> dict[str, int]:
         """SIGTERM to all; their exit codes."""
@@ -79,10 +81,10 @@ class Loop:
         codes = {}
         for service, process in self.processes.items():
             try:
-                codes[service] = process.wait(20)
+                codes[service] = process.wait(GUARD_SECONDS)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-                codes[service] = process.wait(10)
+                codes[service] = process.wait()
         self.processes.clear()
         return codes
 
@@ -109,7 +111,7 @@ class Loop:
         )
         try:
             topic = self.settings.topic(short)
-            partitions = list(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+            partitions = list(consumer.list_topics(topic, timeout=GUARD_SECONDS).topics[topic].partitions)
             consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
             found, open_partitions = [], set(partitions)
             while open_partitions:
@@ -122,7 +124,7 @@ class Loop:
         finally:
             consumer.close()
 
-    def wait(self, what: str, condition: Callable[[], Any], seconds: float = 90) -> Any:
+    def wait(self, what: str, condition: Callable[[], Any], seconds: float = GUARD_SECONDS) -> Any:
         """The first true answer of ``condition``; a process that dies meanwhile, or the deadline, ends the test."""
         deadline = time.monotonic() + seconds
         while not (answer := condition()):
@@ -176,7 +178,7 @@ def publish(
                 )
         if until is not None:
             producer.tick(until)
-        assert producer.flush(30) == 0
+        assert producer.flush(GUARD_SECONDS) == 0
         assert (producer.failed, producer.dropped) == (0, 0)
 
 

@@ -49,7 +49,10 @@ def test_kills_at_random_moments_change_no_window_and_no_decision(settings: Sett
     results = {}
     for name in ("undisturbed", "killed"):
         here = dataclasses.replace(
-            settings, prefix=f"{settings.prefix}-{name}", state_folder=settings.state_folder / name
+            settings,
+            prefix=f"{settings.prefix}-{name}",
+            state_folder=settings.state_folder / name,
+            instance_id="one",
         )
         logs = tmp_path / name
         logs.mkdir()
@@ -60,7 +63,7 @@ def test_kills_at_random_moments_change_no_window_and_no_decision(settings: Sett
                 publish(here, steps_of(world)[1], end)
             else:
                 publish_between_kills(loop, world, end)
-            loop.wait("everything", lambda loop=loop: everything_arrived(loop, world), 120)
+            loop.wait("everything", lambda loop=loop: everything_arrived(loop, world))
             results[name] = told(loop)
             assert len([d for d in results[name][1] if d.kind == "promoted"]) >= 2
             deployments = [d.champion for d in loop.read("deployments")]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from driftloop.streams.observer.recovery.replay import REVISIONS_A_REWIND
 from driftloop.streams.transport.exits import Exit
 from driftloop.streams.transport.state.header import HEADER_KEY
 
+from ..patience import GUARD_SECONDS
 from .loop import Loop, Step, final_windows, prepare, publish, running, steps_of
 from .test_status import caught_up, services
 from .world import DAY, World, expected_windows, make_world
@@ -48,7 +50,7 @@ def consumer_groups(settings: Settings, *arguments: str) -> str:
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=GUARD_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -63,9 +65,9 @@ def halves() -> tuple[list[Step], list[Step]]:
 
 
 @pytest.fixture
-def loop(settings: Settings, tmp_path: Path) -> Iterator[Loop]:
-    """Observer and judge have read the first half, and are stopped."""
-    with running(settings, tmp_path) as found:
+def loop(settings: Settings, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Loop]:
+    """Observer and judge are at work and have read the first half. The parameter: settings of theirs."""
+    with running(replace(settings, **getattr(request, "param", {})), tmp_path) as found:
         prepare(found, WORLD)
         found.start("observer", "judge")
         first, _ = halves()
@@ -103,7 +105,7 @@ def last_told(loop: Loop) -> list[WindowMeasured]:
 
 def expect_final_numbers(loop: Loop, told_before: int = 0) -> None:
     """Once the last window is told anew."""
-    final = loop.wait("the last window", lambda: last_told(loop)[told_before:], 120)
+    final = loop.wait("the last window", lambda: last_told(loop)[told_before:])
     windows = final_windows([w for w in loop.read("windows") if isinstance(w, WindowMeasured)])
     for start, truth in expected_windows(WORLD, until=END).items():
         window = windows[start, "v1"]
@@ -133,7 +135,7 @@ def driftloop(loop: Loop, *arguments: str) -> tuple[int, str]:
         env=loop.environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=GUARD_SECONDS,
         check=False,
     )
     assert "Traceback" not in done.stderr
@@ -158,6 +160,7 @@ def test_our_command_reads_everything_again(loop: Loop) -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.parametrize("loop", [{"instance_id": "one"}], ids=["static"], indirect=True)
 def test_our_command_from_a_time_on_with_workers_at_work(loop: Loop) -> None:
     since = WORLD.live_from + DAY
     moment = datetime.fromtimestamp(since, UTC).isoformat()
@@ -165,7 +168,7 @@ def test_our_command_from_a_time_on_with_workers_at_work(loop: Loop) -> None:
     assert code == 0, said
     publish(loop.settings, [], halves()[0][-1][0] + 1)  # something to write
     observer = loop.processes.pop("observer")
-    assert observer.wait(60) == Exit.FENCED
+    assert observer.wait(GUARD_SECONDS) == Exit.FENCED
     loop.kill("judge")
     expect_as_if_nothing_had_been(loop)
     assert min(pane.pane_start for pane in rebuilt(loop)) == since
@@ -223,7 +226,7 @@ def of_another_version(loop: Loop, state: str) -> None:
     producer = Producer(settings.confluent())
     for partition, header in last.items():
         producer.produce(settings.topic(state), json.dumps(header).encode(), HEADER_KEY, partition)
-    assert producer.flush(20) == 0
+    assert producer.flush(GUARD_SECONDS) == 0
 
 
 def let_panes_expire(settings: Settings) -> None:
@@ -231,7 +234,7 @@ def let_panes_expire(settings: Settings) -> None:
     admin, topic = AdminClient(settings.confluent()), settings.topic("panes")
     ends = [TopicPartition(topic, p, OFFSET_END) for p in range(settings.partitions)]
     for future in admin.delete_records(ends).values():
-        future.result(20)
+        future.result(GUARD_SECONDS)
 
 
 def begin_anew(loop: Loop, service: str) -> None:
@@ -240,10 +243,10 @@ def begin_anew(loop: Loop, service: str) -> None:
     of_another_version(loop, f"{service}-state")
     let_panes_expire(loop.settings)
     loop.start(service)
-    assert loop.processes.pop(service).wait(60) == Exit.CONFIG
+    assert loop.processes.pop(service).wait(GUARD_SECONDS) == Exit.CONFIG
     assert BEGIN_ANEW in (loop.logs / f"{service}.log").read_text()
     admin, topic = AdminClient(loop.settings.confluent()), loop.settings.topic(f"{service}-state")
-    admin.delete_topics([topic])[topic].result(20)
+    admin.delete_topics([topic])[topic].result(GUARD_SECONDS)
     commands = [("topics", "apply"), *([("rewind", "observer", "--to", "earliest", "--yes")] * (service == "judge"))]
     for command in commands:
         assert f"`driftloop {' '.join(command).removesuffix(' --yes')}`" in BEGIN_ANEW
@@ -252,6 +255,7 @@ def begin_anew(loop: Loop, service: str) -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.parametrize("loop", [{"session_seconds": 6.0}], ids=["6 s"], indirect=True)  # some end without leaving
 def test_what_a_worker_says_of_a_foreign_state_leads_to_the_same_numbers(loop: Loop) -> None:
     begin_anew(loop, "observer")
     expect_as_if_nothing_had_been(loop)

@@ -18,6 +18,7 @@ from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.events import MonitorApplied, Pane, Progress
 from driftloop.schemas.settings import Settings
 
+from ..patience import GUARD_SECONDS
 from .world import CLICKS, LOANS, PARTITION, Bad, Transport, context, make_world
 
 RUN = (
@@ -31,7 +32,7 @@ RUN = (
 class Worker:
     def __init__(self, settings: Settings, log: Path) -> None:
         self.log = log
-        self.environment = settings.environment(os.environ)
+        self.environment = replace(settings, instance_id="one").environment(os.environ)
         self.start()
 
     def start(self) -> None:
@@ -40,11 +41,11 @@ class Worker:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait()
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(GUARD_SECONDS)
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def publish(settings: Settings, short: str, records: list[tuple[bytes | None, by
     producer = Producer(settings.confluent())
     for key, value in records:
         producer.produce(settings.topic(short), value, key, partition)
-    assert producer.flush(20) == 0
+    assert producer.flush(GUARD_SECONDS) == 0
 
 
 Found = list[tuple[int, bytes]]
@@ -75,7 +76,7 @@ def read(settings: Settings, short: str, done: Callable[[Found], bool], worker: 
     )
     consumer.assign([TopicPartition(topic, p, 0) for p in range(settings.partitions)])
     found: Found = []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + GUARD_SECONDS
     try:
         while not done(found):
             assert worker.process.poll() is None and time.monotonic() < deadline, worker.log.read_text()[-3000:]

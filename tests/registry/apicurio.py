@@ -27,7 +27,7 @@ VERSION = "2.6.13.Final"
 ARCHIVE = f"apicurio-registry-app-{VERSION}-all.tar.gz"
 ARCHIVE_SHA256 = "3cda1b34aa020fb4ac4dd6a66018d757e81e437f97e20a1f92d366b70091c6ba"
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
-READY_SECONDS_MOST = 90
+READY_SECONDS_MOST = 180
 
 
 def ensure_archive(environment: Mapping[str, str]) -> Path:

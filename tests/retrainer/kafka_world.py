@@ -23,9 +23,8 @@ from driftloop.retrainer.service import serve
 from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.events import MonitorApplied
 
+from ..patience import GUARD_SECONDS
 from .stories import DAY, T0, specification
-
-SECONDS_MOST = 60.0
 
 
 def chance(features: dict[str, Any]) -> float:
@@ -50,7 +49,7 @@ class World:
     def say(self, short: str, key: str, event: Any) -> None:
         """Put one event on a topic and wait until it is there."""
         self.producer.produce(self.settings.topic(short), encode(event), key.encode())
-        assert self.producer.flush(10) == 0
+        assert self.producer.flush(GUARD_SECONDS) == 0
 
     def live(self, first_day: float, days: int, role: str, version: str, per_day: int = 100, seed: int = 1) -> None:
         """Predictions of ``days`` from ``first_day`` after T0, each with its truth two hours later."""
@@ -69,7 +68,7 @@ class World:
                 )
                 defaulted = rng.random() < chance(features)
                 app.observed(identity, "default" if defaulted else "repaid", event_time=when + 7200)
-            assert app.flush(30) == 0
+            assert app.flush(GUARD_SECONDS) == 0
 
     def heard(self, short: str) -> list[Any]:
         return [decode(message.value()) for message in reading.read_topic(self.settings, short)]
@@ -78,9 +77,9 @@ class World:
         return [d.kind for d in self.heard("decisions")]
 
     def wait(self, what: str, condition: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + SECONDS_MOST
+        deadline = time.monotonic() + GUARD_SECONDS
         while not (found := condition()):
-            assert time.monotonic() < deadline, f"waited {SECONDS_MOST:g} s for {what}; {self.kinds()}"
+            assert time.monotonic() < deadline, f"waited {GUARD_SECONDS} s for {what}; {self.kinds()}"
             threading.Event().wait(0.05)
         return found
 
@@ -114,7 +113,7 @@ def serving(settings) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(GUARD_SECONDS)
     assert codes == [0]
 
 

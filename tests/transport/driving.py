@@ -7,10 +7,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +23,17 @@ from driftloop.schemas.settings import Settings
 from toy import EACH, SOURCES, WRITES
 
 HERE = Path(__file__).parent
+GUARD_SECONDS = 180
+"""After which a wait has failed: no statement about speed. CI has two cores for four tests, and neighbours."""
+EXPELLED_SECONDS = 3.0
+"""The session of a worker to be frozen for longer. Everybody else's outlasts what a busy machine holds up."""
 
 
-def wait_until(fact: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+def wait_until(fact: Callable[[], Any], what: str) -> Any:
     """Wait for a condition of the world outside; it is asked every 50 ms."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + GUARD_SECONDS
     while not (found := fact()):
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
+        assert time.monotonic() < deadline, f"{what}: not within {GUARD_SECONDS} s"
         time.sleep(0.05)
     return found
 
@@ -39,12 +46,15 @@ class Workers:
         self.folder = folder
         self.all: list[subprocess.Popen[bytes]] = []
 
-    def start(self, instance_id: str = "", **faults: Any) -> subprocess.Popen[bytes]:
+    def start(
+        self, instance_id: str = "", session_seconds: float | None = None, **faults: Any
+    ) -> subprocess.Popen[bytes]:
+        """With an instance id a successor of that name need not wait for the end of the session."""
         told = {
             "bootstrap_servers": self.settings.bootstrap_servers,
             "prefix": self.settings.prefix,
             "partitions": self.settings.partitions,
-            "session_seconds": self.settings.session_seconds,
+            "session_seconds": session_seconds or self.settings.session_seconds,
             "instance_id": instance_id,
         }
         with self.log_file(len(self.all)).open("wb") as log:
@@ -58,7 +68,11 @@ class Workers:
     def log(self, worker: subprocess.Popen[bytes]) -> str:
         return self.log_file(self.all.index(worker)).read_text(errors="replace")
 
-    def wait_for(self, worker: subprocess.Popen[bytes], sentence: str, seconds: float = 60.0) -> None:
+    def restored(self, worker: subprocess.Popen[bytes]) -> list[int]:
+        """The partitions it has restored, in the order in which it has begun with them."""
+        return [int(number) for number in re.findall(r"restoring partition (\d)", self.log(worker))]
+
+    def wait_for(self, worker: subprocess.Popen[bytes], sentence: str) -> None:
         """``sentence`` is a regular expression."""
 
         def said() -> bool:
@@ -66,18 +80,28 @@ class Workers:
             assert worker.poll() is None or found, self.log(worker)
             return found
 
-        wait_until(said, f"{sentence!r} in the log", seconds)
+        wait_until(said, f"{sentence!r} in the log")
 
     def stop(self, worker: subprocess.Popen[bytes]) -> int:
         worker.send_signal(signal.SIGTERM)
-        return worker.wait(30)
+        return self.end_of(worker)
+
+    def kill(self, worker: subprocess.Popen[bytes]) -> None:
+        """It must still be at work: what has ended by itself is not the fault that was meant."""
+        assert worker.poll() is None, self.log(worker)
+        worker.kill()
+        worker.wait()
+
+    def end_of(self, worker: subprocess.Popen[bytes]) -> int:
+        """Its exit code, when it has ended."""
+        return worker.wait(GUARD_SECONDS)
 
     def end(self) -> None:
         """Stop them all; pytest shows what they said when a test has failed."""
         for worker in self.all:
             if worker.poll() is None:
                 worker.kill()
-                worker.wait(10)
+                worker.wait()
             print(f"--- worker {self.all.index(worker)}, exit {worker.returncode}\n{self.log(worker)}")
 
 
@@ -90,8 +114,28 @@ def feed(settings: Settings, each: int, value_bytes: int = 20) -> None:
                 producer.produce(settings.topic(short), b"v" * value_bytes, b"%d" % i, partition=partition)
         producer.poll(0)
         if i % 1000 == 999:
-            producer.flush(30)
-    assert producer.flush(30) == 0
+            producer.flush(GUARD_SECONDS)
+    assert producer.flush(GUARD_SECONDS) == 0
+
+
+@contextmanager
+def flowing(settings: Settings) -> Iterator[Callable[[], int]]:
+    """Records come all the while, some every 50 ms. What it gives tells how many have come into every partition so
+    far; when it has ended, that is all of them."""
+    over, fed = threading.Event(), [0]
+
+    def flow() -> None:
+        while not over.wait(0.05):
+            feed(settings, 50)
+            fed[0] += 50
+
+    with ThreadPoolExecutor(1, "flow") as pool:
+        flows = pool.submit(flow)
+        try:
+            yield lambda: fed[0]
+        finally:
+            over.set()
+        flows.result()
 
 
 def read_all(settings: Settings, short: str, isolation: str = "read_committed") -> Iterator[Message]:
@@ -108,7 +152,7 @@ def read_all(settings: Settings, short: str, isolation: str = "read_committed") 
     partitions = range(settings.partitions)
     consumer.assign([TopicPartition(settings.topic(short), p, 0) for p in partitions])
     ended: set[int] = set()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + GUARD_SECONDS
     while len(ended) < settings.partitions:
         assert time.monotonic() < deadline
         for message in consumer.consume(2000, 0.05):
@@ -142,7 +186,7 @@ def committed(settings: Settings) -> dict[tuple[str, int], int]:
     """The group's committed offsets, 0 where there is none."""
     consumer = Consumer(settings.confluent(group_id=settings.group("toy"), enable_auto_commit=False))
     asked = [TopicPartition(settings.topic(s), p) for s in SOURCES for p in range(settings.partitions)]
-    found = {(at.topic, at.partition): max(0, at.offset) for at in consumer.committed(asked, timeout=10)}
+    found = {(at.topic, at.partition): max(0, at.offset) for at in consumer.committed(asked, timeout=GUARD_SECONDS)}
     consumer.close()
     return found
 
@@ -155,9 +199,9 @@ def expect_commits_behind_state(settings: Settings) -> None:
     assert not ahead, f"commits ahead of the state: {ahead}"
 
 
-def wait_until_absorbed(settings: Settings, each: int, seconds: float = 90.0) -> None:
+def wait_until_absorbed(settings: Settings, each: int) -> None:
     """Until the committed state holds ``each`` records of every partition of both sources."""
-    wait_until(lambda: min(absorbed(settings).values()) >= each, f"{each} records absorbed", seconds)
+    wait_until(lambda: min(absorbed(settings).values()) >= each, f"{each} records absorbed")
 
 
 def expect_exact(settings: Settings, each: int) -> None:

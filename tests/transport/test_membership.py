@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
 
 import pytest
 from driftloop.schemas.settings import Settings
 from driftloop.streams.transport.exits import Exit
 from driftloop.streams.transport.membership import FENCED_INSTANCE_ID, Seat
-from driving import Workers, expect_exact, feed, wait_until_absorbed
+from driving import GUARD_SECONDS, Workers, expect_exact, feed, wait_until_absorbed
 
 UNKNOWN_MEMBER = 25
 EACH_SIDE = 1000
@@ -23,11 +23,9 @@ def test_a_seat_is_lost_to_a_namesake_but_not_to_an_expired_session() -> None:
     assert seat.lost(FENCED_INSTANCE_ID, now=1000.0)
 
 
-@pytest.fixture
-def workers(workers: Workers) -> Workers:
-    """Their sessions outlast what a busy machine holds up."""
-    workers.settings = replace(workers.settings, session_seconds=6.0)
-    return workers
+def assignments(log: str) -> list[str]:
+    """Each that was taken up, and each partition that was restored for it."""
+    return re.findall(r"ready: .*|restoring .*", log)
 
 
 @pytest.mark.kafka
@@ -35,17 +33,17 @@ def test_a_restart_within_the_session_leaves_the_others_alone(settings: Settings
     feed(settings, EACH_SIDE)
     calm = workers.start(instance_id="calm")
     workers.wait_for(calm, "ready: partitions 0, 1, 2, 3")
-    workers.settings = replace(workers.settings, session_seconds=120.0)
-    killed = workers.start(instance_id="killed")
+    killed = workers.start(instance_id="killed", session_seconds=10 * GUARD_SECONDS)
     workers.wait_for(killed, "ready: partitions")
     workers.wait_for(calm, "kept in memory")
-    said = workers.log(calm)
-    killed.kill()
-    killed.wait()
+    before = assignments(workers.log(calm))
+    workers.kill(killed)
     feed(settings, EACH_SIDE)
     again = workers.start(instance_id="killed")
     wait_until_absorbed(settings, 2 * EACH_SIDE)
-    assert workers.log(calm) == said, "nothing was revoked from the other, and the session did not run out"
+    assert assignments(workers.log(calm)) == before, (
+        "nothing was revoked from the other, and the session did not run out"
+    )
     for worker in (calm, again):
         assert workers.stop(worker) == Exit.STOPPED
     expect_exact(settings, 2 * EACH_SIDE)
@@ -57,7 +55,7 @@ def test_the_older_of_two_namesakes_ends(settings: Settings, workers: Workers) -
     older = workers.start(instance_id="same")
     workers.wait_for(older, "ready: partitions 0, 1, 2, 3")
     younger = workers.start(instance_id="same")
-    assert older.wait(30) == Exit.FENCED
+    assert workers.end_of(older) == Exit.FENCED
     workers.wait_for(younger, "ready: partitions 0, 1, 2, 3")
     feed(settings, EACH_SIDE)
     wait_until_absorbed(settings, 2 * EACH_SIDE)
@@ -71,6 +69,6 @@ def test_an_older_namesake_without_work_is_told_why_it_ends(workers: Workers) ->
     older = workers.start(instance_id="same")
     workers.wait_for(older, "ready: partitions 0, 1, 2, 3")
     workers.start(instance_id="same")
-    assert older.wait(30) == Exit.FENCED
+    assert workers.end_of(older) == Exit.FENCED
     assert "another process has joined the group as 'same'" in workers.log(older)
     assert "DRIFTLOOP_INSTANCE_ID" in workers.log(older)

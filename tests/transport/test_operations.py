@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -43,7 +44,7 @@ def test_a_source_created_anew_is_refused(settings: Settings, workers: Workers) 
     create_anew(settings, settings.topic("predictions"), settings.partitions)
     feed(settings, 200)
     worker = workers.start()
-    assert worker.wait(60) == Exit.SOURCE_LOST, workers.log(worker)
+    assert workers.end_of(worker) == Exit.SOURCE_LOST, workers.log(worker)
     assert f"topic {settings.topic('predictions')} was deleted and created anew" in workers.log(worker)
 
 
@@ -54,13 +55,15 @@ def test_a_source_created_anew_under_a_worker_ends_it(settings: Settings, worker
     wait_until_absorbed(settings, 100)
     create_anew(settings, settings.topic("predictions"), settings.partitions)
     feed(settings, 200)
-    assert worker.wait(60) == Exit.SOURCE_LOST, workers.log(worker)
+    assert workers.end_of(worker) == Exit.SOURCE_LOST, workers.log(worker)
 
 
-def test_a_source_that_is_gone_for_a_while_ends_the_worker(settings: Settings, workers: Workers) -> None:
+def test_a_source_that_is_gone_for_a_while_ends_the_worker(
+    settings: Settings, workers: Workers, tmp_path: Path
+) -> None:
     """Meanwhile the group assigns the other source alone, which is nobody's fault."""
     feed(settings, 100)
-    worker = workers.start()
+    worker = workers.start(looks_away_until=str(tmp_path / "back"))
     wait_until_absorbed(settings, 100)
     admin, topic = AdminClient(settings.confluent()), settings.topic("predictions")
     admin.delete_topics([topic])[topic].result(20)
@@ -68,14 +71,15 @@ def test_a_source_that_is_gone_for_a_while_ends_the_worker(settings: Settings, w
     wait_until(lambda: gone in workers.log(worker) or worker.poll() is not None, "an assignment without the source")
     assert worker.poll() is None, workers.log(worker)
     admin.create_topics([NewTopic(topic, settings.partitions, 1)])[topic].result(20)
-    assert worker.wait(60) == Exit.SOURCE_LOST, workers.log(worker)
+    (tmp_path / "back").touch()
+    assert workers.end_of(worker) == Exit.SOURCE_LOST, workers.log(worker)
     assert f"topic {topic} was deleted and created anew" in workers.log(worker)
 
 
 def test_sources_that_do_not_fit_together_are_refused(settings: Settings, workers: Workers) -> None:
     create_anew(settings, settings.topic("ground-truth"), 3)
     worker = workers.start()
-    assert worker.wait(60) == Exit.CONFIG
+    assert workers.end_of(worker) == Exit.CONFIG
     assert f"{settings.topic('ground-truth')} has 3" in workers.log(worker)
 
 
@@ -84,7 +88,7 @@ def test_a_cluster_that_does_not_answer_is_told(settings: Settings, workers: Wor
 
     workers.settings = replace(settings, bootstrap_servers="127.0.0.1:9")
     worker = workers.start()
-    assert worker.wait(60) == Exit.UNAVAILABLE
+    assert workers.end_of(worker) == Exit.UNAVAILABLE
     assert "no answer from 127.0.0.1:9" in workers.log(worker)
     assert "driftloop broker status" in workers.log(worker)
 
@@ -109,7 +113,7 @@ def test_reset_offsets_is_recognised_and_said_aloud(settings: Settings, workers:
 def test_a_state_of_another_partition_count_is_refused(settings: Settings, workers: Workers) -> None:
     create_anew(settings, settings.topic("observer-state"), 3)
     worker = workers.start()
-    assert worker.wait(60) == Exit.CONFIG
+    assert workers.end_of(worker) == Exit.CONFIG
     assert f"{settings.topic('observer-state')} has 3" in workers.log(worker)
     assert "partitions of a topic with records cannot be repaired: set another DRIFTLOOP_PREFIX" in workers.log(
         worker
@@ -142,7 +146,7 @@ def test_a_foreign_state_is_refused(
     producer.produce(settings.topic("observer-state"), json.dumps(header).encode(), HEADER_KEY, partition=1)
     assert producer.flush(20) == 0
     worker = workers.start()
-    assert worker.wait(60) == Exit.CONFIG, workers.log(worker)
+    assert workers.end_of(worker) == Exit.CONFIG, workers.log(worker)
     said = workers.log(worker)
     assert f"{settings.topic('observer-state')}[1]: {words}" in said
     assert way_out in said

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
-import subprocess
 from typing import Any
 
 import pytest
@@ -17,8 +15,8 @@ from driftloop.streams.transport.state.checkpoints import Checkpoints
 from driftloop.streams.transport.state.header import StateHeader
 from driftloop.streams.transport.state.writer import StateRecord, Writer
 from driving import (
+    EXPELLED_SECONDS,
     Workers,
-    absorbed,
     expect_commits_behind_state,
     expect_exact,
     feed,
@@ -32,28 +30,24 @@ pytestmark = pytest.mark.kafka
 EACH_SIDE = 3000
 
 
-def restored(workers: Workers, worker: subprocess.Popen[bytes]) -> list[int]:
-    return [int(number) for number in re.findall(r"restoring partition (\d)", workers.log(worker))]
-
-
 def test_only_what_comes_is_restored(settings: Settings, workers: Workers) -> None:
     feed(settings, EACH_SIDE)
-    first = workers.start(slow_seconds=0.05)
-    wait_until(lambda: sum(absorbed(settings).values()) > 0, "progress")
-    assert sorted(restored(workers, first)) == [0, 1, 2, 3]
+    first = workers.start()
+    workers.wait_for(first, "ready: partitions 0, 1, 2, 3")
+    assert sorted(workers.restored(first)) == [0, 1, 2, 3]
 
-    second = workers.start(slow_seconds=0.05)
+    second = workers.start()
     workers.wait_for(second, "ready: partitions")
     workers.wait_for(first, r"ready: partitions (\d, \d) in .* s, of these \1 kept in memory")
-    assert len(restored(workers, first)) == 4
+    assert len(workers.restored(first)) == 4
     feed(settings, EACH_SIDE)
     expect_commits_behind_state(settings)
 
-    taken = restored(workers, second)
+    taken = workers.restored(second)
     assert workers.stop(second) == Exit.STOPPED
     feed(settings, EACH_SIDE)
     wait_until_absorbed(settings, 3 * EACH_SIDE)
-    assert sorted(restored(workers, first)[4:]) == sorted(taken)
+    assert sorted(workers.restored(first)[4:]) == sorted(taken)
     assert workers.stop(first) == Exit.STOPPED
     expect_exact(settings, 3 * EACH_SIDE)
 
@@ -62,7 +56,7 @@ def test_a_worker_that_thaws_after_another_came_and_went_does_not_go_on_with_old
     settings: Settings, workers: Workers
 ) -> None:
     feed(settings, EACH_SIDE)
-    frozen = workers.start()
+    frozen = workers.start(session_seconds=EXPELLED_SECONDS)
     wait_until_absorbed(settings, EACH_SIDE)
     frozen.send_signal(signal.SIGSTOP)
     other = workers.start()
@@ -72,7 +66,7 @@ def test_a_worker_that_thaws_after_another_came_and_went_does_not_go_on_with_old
     frozen.send_signal(signal.SIGCONT)
     feed(settings, EACH_SIDE)
     # It finds out by a write that is refused (an end), or by the group (then it restores): whichever comes first.
-    wait_until(lambda: frozen.poll() is not None or len(restored(workers, frozen)) == 8, "found out", 60)
+    wait_until(lambda: frozen.poll() is not None or len(workers.restored(frozen)) > 4, "found out")
     if frozen.poll() is not None:
         assert frozen.returncode == Exit.FENCED, workers.log(frozen)
         workers.start()

@@ -7,6 +7,7 @@ import sys
 import threading
 
 import numpy as np
+from driftloop.retrainer.river_trainer import train
 
 
 class Share:
@@ -25,6 +26,13 @@ def share(dataset, _seed):
 
 def hungry(_dataset, _seed):
     return bytearray(4_000_000_000)
+
+
+def patient(dataset, seed):
+    """River's, once there is the file that TOY_GATE names."""
+    while not os.path.exists(os.environ["TOY_GATE"]):  # noqa: PTH110
+        threading.Event().wait(0.02)
+    return train(dataset, seed)
 
 
 def slow(_dataset, _seed):
