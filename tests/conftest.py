@@ -53,7 +53,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     lifeline.let_go()
     folder = config.stash[RUN_FOLDER]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (folder / "bootstrap").exists() and time.monotonic() < deadline:
         time.sleep(0.01)  # the broker's supervisor removes this folder last
     shutil.rmtree(folder, ignore_errors=True)

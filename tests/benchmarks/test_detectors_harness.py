@@ -23,7 +23,7 @@ def sevens():
 def harness(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(HARNESS), *arguments]
     alone = os.environ | {"DRIFTLOOP_PEERS": str(folder / "nobody")}
-    return subprocess.run(command, cwd=folder, env=alone, capture_output=True, text=True, timeout=200, check=False)
+    return subprocess.run(command, cwd=folder, env=alone, capture_output=True, text=True, timeout=600, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,8 @@ from driftloop.console.broker.classes import java_and_jars
 from driftloop.console.broker.embedded import SUPERVISOR, Lifeline, say_to_stderr
 from driftloop.console.broker.launch import Broker, free_ports, new_cluster_id, prepare
 
+from ..freezing import freeze
+
 READY_SECONDS_MOST = 240.0
 QUIET = {"log_level": 0, "error_cb": lambda _error: None, "enable.metrics.push": False}
 REPLICATED = {
@@ -95,7 +97,7 @@ class Cluster:
         self._frozen.discard(number)
         if supervisor is not None:
             os.killpg(supervisor.pid, signal.SIGKILL)
-            supervisor.wait(10)
+            supervisor.wait()
 
     def freeze(self, number: int) -> None:
         """SIGSTOP: connections stay and nothing is answered, until ``kill``."""
@@ -103,7 +105,7 @@ class Cluster:
         assert supervisor is not None
         self.touched[number] = time.monotonic()
         self._frozen.add(number)
-        os.killpg(supervisor.pid, signal.SIGSTOP)
+        freeze(*map(int, subprocess.check_output(["pgrep", "-g", str(supervisor.pid)]).split()))
 
     def struck(self, number: int) -> bool:
         """It is away because somebody wanted it so."""
@@ -157,7 +159,7 @@ class Cluster:
         self._lifeline.let_go()  # the supervisors clear up
         for supervisor in self._supervisors:
             if supervisor is not None:
-                supervisor.wait(30)
+                supervisor.wait(180)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Cluster:

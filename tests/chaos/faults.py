@@ -142,7 +142,7 @@ class Striker:
             case "kill":
                 worker.ending = "kill"
                 worker.process.kill()
-                worker.process.wait(10)
+                worker.process.wait()
                 self._to_start.append((fault.over, worker.seat))
             case "term":
                 worker.ending = "term"

@@ -24,7 +24,7 @@ def publish_specifications(settings: Settings) -> None:
     for spec in SPECIFICATIONS:
         value = encode(MonitorApplied(spec.model, spec.spec, spec.to_json()))
         producer.produce(settings.topic("monitors"), value, spec.model.encode(), 0)
-    assert producer.flush(30) == 0
+    assert producer.flush(180) == 0
 
 
 class Traffic(threading.Thread):

@@ -129,10 +129,10 @@ class Workers:
                 worker.process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 worker.process.kill()  # -9 where it was told "term": an unexpected end
-                worker.process.wait(10)
+                worker.process.wait()
 
     def end(self) -> None:
         """Whatever still runs, at once."""
         for worker in self.running:
             worker.process.kill()
-            worker.process.wait(10)
+            worker.process.wait()

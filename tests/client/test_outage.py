@@ -22,6 +22,7 @@ from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.schemas.settings import Settings
 
+from ..freezing import freeze
 from ..patience import GUARD_SECONDS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("outage")]  # one broker of their own, not one a worker
@@ -48,7 +49,7 @@ class OwnBroker:
     def silent(self) -> Iterator[None]:
         """It holds its connections and answers nothing."""
         pid = self.pid
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
         try:
             yield
         finally:

@@ -38,7 +38,7 @@ def write(settings: Settings, short: str, *records: tuple[bytes | None, bytes | 
     producer = KafkaProducer(settings.confluent())
     for key, value in records:
         producer.produce(settings.topic(short), value, key=key, partition=0)
-    assert producer.flush(20) == 0
+    assert producer.flush(180) == 0
 
 
 @pytest.mark.kafka
@@ -74,7 +74,7 @@ def test_predictions_are_read_by_the_schema_they_were_written_with(settings: Set
         sent = producer.predicted({"amount": 10.5, "income": None, "grade": "A"}, 0.25, event_time=NOON)
         producer.observed(sent, "repaid", event_time=NOON + 60)
         producer.tick(NOON + 120)
-        assert producer.flush(20) == 0
+        assert producer.flush(180) == 0
 
     lines = read(settings, "predictions")
     (shown,) = [line for line in lines if line["type"] == "Prediction"]
@@ -134,7 +134,7 @@ def test_a_dead_letter_comes_with_the_headers_that_explain_it(settings: Settings
     key, value, headers = dead_letter("p", 3, 9, b"k", b"bad", (), 1, "truncated", "too short", "observer")
     producer = KafkaProducer(settings.confluent())
     producer.produce(settings.topic("dead-letter"), value, key=key, headers=list(headers))
-    assert producer.flush(20) == 0
+    assert producer.flush(180) == 0
     (line,) = read(settings, "dead-letter")
     assert line["headers"]["driftloop.reason"] == "truncated"
     assert line["value"] == {"bytes": 3, "hex": b"bad".hex()}
@@ -170,7 +170,7 @@ def test_the_command_ends_quietly_when_its_reader_has_enough(settings: Settings)
         env=settings.environment(os.environ),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     assert json.loads(done.stdout)["key"] == "m-0"

@@ -69,7 +69,7 @@ def publish(settings: Settings, loans: list[Loan]) -> None:
         for loan in loans:
             if loan.label is not None:
                 producer.observed(loan.id, loan.label, event_time=loan.event_time + HOUR)
-        assert producer.flush(30) == 0
+        assert producer.flush(180) == 0
 
 
 def count(settings: Settings, short: str) -> int:

@@ -86,7 +86,7 @@ def of(folder: Path, words: str = "") -> list[int]:
 
 
 def wait_until_gone(folder: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + SECONDS_MOST
     while left := of(folder):
         assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_text() for pid in left]
         time.sleep(0.05)  # between two looks
@@ -152,7 +152,7 @@ def check_commands(said: str) -> None:
             env=os.environ | {"PATH": path},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=SECONDS_MOST,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -181,7 +181,7 @@ def test_kill_9_leaves_no_process_behind(tmp_path: Path) -> None:
         read_until_all_run(process, tmp_path)
         assert len(of(tmp_path)) >= 6
         process.kill()
-        process.wait(60)
+        process.wait()
         wait_until_gone(tmp_path)
 
 

@@ -49,7 +49,7 @@ def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def wait(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def wait(condition: Callable[[], bool], what: str, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
@@ -67,7 +67,7 @@ def gone(pid: int) -> bool:
 def test_who_ends_by_itself_is_named_with_its_last_words(helpers: Path) -> None:
     with Processes(helpers) as processes:
         processes.job("broken", [])
-        processes.running["broken"].wait(60)
+        processes.running["broken"].wait(180)
         with pytest.raises(Unavailable, match=r"broken ended by itself \(exit code 7\)\n(.|\n)*the last words"):
             processes.check()
 
@@ -75,8 +75,8 @@ def test_who_ends_by_itself_is_named_with_its_last_words(helpers: Path) -> None:
 def test_a_job_may_end_when_it_is_done_and_its_file_is_waited_for(helpers: Path) -> None:
     with Processes(helpers) as processes:
         processes.job("writer", [str(helpers / "figures.json")])
-        assert processes.file("writer", "figures.json", 60).exists()
-        processes.running["writer"].wait(60)
+        assert processes.file("writer", "figures.json", 180).exists()
+        processes.running["writer"].wait(180)
         processes.check()
         with pytest.raises(Unavailable, match=r"writer has not written other.json"):
             processes.file("writer", "other.json", 0.01)
@@ -99,7 +99,7 @@ def test_even_the_end_of_the_starter_by_kill_leaves_nobody_behind(helpers: Path,
     pid = int(starter.stdout.readline())
     wait(lambda: "here" in (helpers / "logs" / "patient.log").read_text(), "the helper to start")
     starter.send_signal(how)
-    starter.wait(60)
+    starter.wait(180)
     wait(lambda: gone(pid), "the helper to end with its starter")
     starter.stdout.close()
 

@@ -54,7 +54,7 @@ def prepare(settings: Settings) -> None:
         setting = "max.message.bytes", str(RECORD_BYTES_MOST)
         resource.add_incremental_config(ConfigEntry(*setting, incremental_operation=AlterConfigOpType.SET))
         for future in admin.incremental_alter_configs([resource]).values():
-            future.result(30)
+            future.result(180)
     publish(settings, [Publication(*one) for one in events_of_catalogue()])
 
 
@@ -81,7 +81,7 @@ def produce(settings: Settings, records: Iterable[Fuzzed], now: float) -> int:
     for record in records:
         count += 1
         send(settings.topic(record.short), record.value, record.key, record.headers)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while producer.flush(60) or refused:
         assert time.monotonic() < deadline
         again, refused[:] = list(refused), []

@@ -74,18 +74,18 @@ class Loop:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    def stop(self) -> dict[str, int]:
-        """SIGTERM to all; their exit codes."""
-        for process in self.processes.values():
+    def stop(self, *services: str) -> dict[str, int]:
+        """SIGTERM to these, or to all; their exit codes."""
+        stopped = {service: self.processes.pop(service) for service in services or list(self.processes)}
+        for process in stopped.values():
             process.terminate()
         codes = {}
-        for service, process in self.processes.items():
+        for service, process in stopped.items():
             try:
                 codes[service] = process.wait(GUARD_SECONDS)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 codes[service] = process.wait()
-        self.processes.clear()
         return codes
 
     def check_alive(self) -> None:

@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from driftloop.schemas.events import DriftDetected, IncidentChanged, SilenceChanged
+from driftloop.schemas.events import DriftDetected, IncidentChanged, SilenceChanged, WindowMeasured
 from driftloop.schemas.settings import Settings
 
+from ..patience import GUARD_SECONDS
 from .loop import MODEL, SPECIFICATION, Loop, final_windows, prepare, publish, running, steps_of
-from .world import DAY, START, expected_windows, make_world
+from .test_status import caught_up
+from .world import DAY, START, World, expected_windows, make_world
 
 WORLD = make_world(seed=9, days=22)
 END = WORLD.end + 2.5 * DAY
@@ -40,23 +42,27 @@ def replay(
         env=environment or loop.environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=GUARD_SECONDS,
         check=False,
     )
+
+
+def of_day(loop: Loop, start: float) -> list[WindowMeasured]:
+    return [window for window in loop.read("windows") if window.window_start == start]
 
 
 def publish_with_a_silence(loop: Loop) -> SilenceChanged:
     """The live days, one after another; from the third on a person wants no call for seven days."""
     steps, start, day = steps_of(WORLD)[1], WORLD.live_from, 3
     publish(loop.settings, [s for s in steps if s[0] < start + day * DAY])
+    loop.wait("all of it to be judged", lambda: caught_up(loop, World((), 0, 0)) and of_day(loop, start + DAY))
     loop.command("silence", MODEL, "--author", "ada", "--reason", "tests", "--kind", "performance", "--for", "7d")
     assert "ada: tests (the judge has not taken it yet)" in loop.command("silence", MODEL, "--list")
     counted: list[SilenceChanged] = []
     while not counted:
         day += 1
         publish(loop.settings, [s for s in steps if start + (day - 1) * DAY <= s[0] < start + day * DAY])
-        told = start + (day - 2) * DAY
-        loop.wait("a window", lambda told=told: [w for w in loop.read("windows") if w.window_start == told])
+        loop.wait("a window", lambda day=day: of_day(loop, start + (day - 2) * DAY))
         counted = [e for e in loop.read("drift") if isinstance(e, SilenceChanged)]
     publish(loop.settings, [s for s in steps if s[0] >= start + day * DAY], END)
     return counted[0]

@@ -10,7 +10,8 @@ from driftloop.client import follow
 from driftloop.schemas.events import DecisionRecorded, IncidentChanged, WindowMeasured
 from driftloop.schemas.settings import Settings
 
-from .loop import MODEL, ended_runs, final_windows, prepare_by_command, publish, running, steps_of
+from ..patience import GUARD_SECONDS
+from .loop import MODEL, Loop, ended_runs, final_windows, prepare_by_command, publish, running, steps_of
 from .world import DAY, expected_windows, make_world
 
 
@@ -23,6 +24,12 @@ def columns_of(loans):
     return numeric | {"region": np.array([loan.features["region"] for loan in loans], dtype=object)}
 
 
+def evaluations(loop: Loop) -> list[DecisionRecorded]:
+    """Those that nobody has asked for."""
+    decisions = [d for d in loop.read("decisions") if isinstance(d, DecisionRecorded)]
+    return [d for d in decisions if d.kind == "evaluated" and d.trigger != "command"]
+
+
 @pytest.mark.kafka
 def test_a_stale_model_is_caught_rebuilt_published_and_picked_up(settings: Settings, tmp_path: Path) -> None:
     world = make_world(seed=3)
@@ -33,7 +40,7 @@ def test_a_stale_model_is_caught_rebuilt_published_and_picked_up(settings: Setti
         loop.command("retrain", MODEL, "--author", "test", "--reason", "first model")
         loop.wait("the first model", lambda: ended_runs(loop.read("decisions")))
         with follow(MODEL, settings) as app:
-            first = app.wait(20)
+            first = app.wait(GUARD_SECONDS)
             assert first.version == "v1"
 
             end = world.end + 2.5 * DAY  # the last label horizon, and the disorder that watermarks allow for
@@ -79,9 +86,9 @@ def test_a_stale_model_is_caught_rebuilt_published_and_picked_up(settings: Setti
 
         assert loss(second) < loss(first) - 0.1
         # Every evaluation is on the record, the "no"s too: one a day of the stream.
-        decisions = [d for d in loop.read("decisions") if isinstance(d, DecisionRecorded)]
-        evaluated = [d for d in decisions if d.kind == "evaluated" and d.trigger != "command"]
-        assert len({d.as_of for d in evaluated}) == len(evaluated) >= len(expected)
+        loop.wait("every evaluation", lambda: len(evaluations(loop)) >= len(expected))
+        evaluated = evaluations(loop)
+        assert len({d.as_of for d in evaluated}) == len(evaluated)
         assert loop.read("dead-letter") == []
         assert windows[0].status in ("OK", "DRIFT", "WARNING")
         assert loop.stop() == {"observer": 0, "judge": 0, "retrainer": 0}

@@ -22,6 +22,8 @@ from driftloop.console.background import only_one
 from driftloop.console.broker.embedded import SUPERVISOR, Lifeline
 from driftloop.console.broker.java import find_java, find_maven
 
+from ..freezing import freeze
+
 VERSION = "2.6.13.Final"
 """The last series whose application runs on Java 17."""
 ARCHIVE = f"apicurio-registry-app-{VERSION}-all.tar.gz"
@@ -95,14 +97,14 @@ class Registry:
 
     def subjects(self) -> set[str]:
         """Everything under which a schema is registered."""
-        with urllib.request.urlopen(f"{self.url}/subjects", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.url}/subjects", timeout=60) as answer:
             return set(json.load(answer))
 
     @contextmanager
     def silent(self) -> Iterator[None]:
         """Frozen: it takes connections and answers nothing."""
         pid = int(subprocess.check_output(["pgrep", "-P", str(self._supervisor.pid)]))
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
         try:
             yield
         finally:
@@ -111,7 +113,7 @@ class Registry:
     def stop(self) -> None:
         """End it; its supervisor removes the folder."""
         self._lifeline.let_go()
-        self._supervisor.wait(30)
+        self._supervisor.wait(180)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + READY_SECONDS_MOST

@@ -50,7 +50,8 @@ def test_without_the_setting_nothing_is_asked_and_an_id_names_it() -> None:
     assert caught.value.reason == "unknown-schema"
 
 
-def test_an_id_is_asked_for_once(registry: Registry) -> None:
+def test_an_id_is_asked_for_once(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("driftloop.streams.transport.registry.ASKED_AGAIN_SECONDS", 3600.0)
     framing = framing_for(Settings(schema_registry_url=registry.url), "once", schema_of(TimeMarker))
     number = int.from_bytes(framing.header(schema_of(TimeMarker))[1:])
     schemas = SchemasById(registry.url)

@@ -20,6 +20,7 @@ from driftloop.streams.transport.catalogue import KafkaCatalogue
 
 from ..integration.loop import QUIET, SPECIFICATION, Loop, publish, running, steps_of
 from ..integration.world import DAY, World, make_world
+from ..patience import GUARD_SECONDS
 from .apicurio import Registry
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("registry")]
@@ -81,7 +82,7 @@ def test_every_reader_resolves_what_the_sdk_has_framed(
         publish(registered, [*steps_of(world)[0], *steps_of(world)[1]], end)
         raw = RawProducer(registered.confluent(partitioner="murmur2_random") | QUIET)
         raw.produce(registered.topic("predictions"), NO_SUCH_ID + bytes(40), b"nobody's")
-        assert raw.flush(20) == 0
+        assert raw.flush(GUARD_SECONDS) == 0
 
         loop.wait("the observer to reach the end", lambda: reached(loop, end))
         assert counted(loop) == true_counts(world)

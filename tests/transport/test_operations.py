@@ -19,11 +19,11 @@ pytestmark = pytest.mark.kafka
 
 def create_anew(settings: Settings, topic: str, partitions: int) -> None:
     admin = AdminClient(settings.confluent())
-    admin.delete_topics([topic])[topic].result(20)
+    admin.delete_topics([topic])[topic].result(180)
 
     def created() -> bool:
         try:
-            admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(20)
+            admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(180)
         except KafkaException:  # the deletion is still under way
             return False
         return True
@@ -66,11 +66,11 @@ def test_a_source_that_is_gone_for_a_while_ends_the_worker(
     worker = workers.start(looks_away_until=str(tmp_path / "back"))
     wait_until_absorbed(settings, 100)
     admin, topic = AdminClient(settings.confluent()), settings.topic("predictions")
-    admin.delete_topics([topic])[topic].result(20)
+    admin.delete_topics([topic])[topic].result(180)
     gone = f"the cluster did not tell of ['{topic}'] yet"
     wait_until(lambda: gone in workers.log(worker) or worker.poll() is not None, "an assignment without the source")
     assert worker.poll() is None, workers.log(worker)
-    admin.create_topics([NewTopic(topic, settings.partitions, 1)])[topic].result(20)
+    admin.create_topics([NewTopic(topic, settings.partitions, 1)])[topic].result(180)
     (tmp_path / "back").touch()
     assert workers.end_of(worker) == Exit.SOURCE_LOST, workers.log(worker)
     assert f"topic {topic} was deleted and created anew" in workers.log(worker)
@@ -144,7 +144,7 @@ def test_a_foreign_state_is_refused(
     header = asdict(StateHeader(settings.group("toy"), 1, settings.partitions, sources, {})) | change
     producer = Producer(settings.confluent())
     producer.produce(settings.topic("observer-state"), json.dumps(header).encode(), HEADER_KEY, partition=1)
-    assert producer.flush(20) == 0
+    assert producer.flush(180) == 0
     worker = workers.start()
     assert workers.end_of(worker) == Exit.CONFIG, workers.log(worker)
     said = workers.log(worker)

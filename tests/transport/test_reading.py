@@ -59,7 +59,7 @@ def test_a_record_the_catalogue_cannot_use_is_said(settings: Settings, caplog: p
 
     producer = Producer(settings.confluent())
     producer.produce(settings.topic("monitors"), b"nonsense", b"m")
-    assert producer.flush(10) == 0
+    assert producer.flush(180) == 0
     catalogue = KafkaCatalogue(settings)
     with caplog.at_level(logging.WARNING, "driftloop.transport"):
         catalogue.refresh()

@@ -77,8 +77,8 @@ def feed_unevenly(settings: Settings) -> None:
                 producer.produce(settings.topic(short), bytes(value_bytes), b"%d" % i, partition=number)
         producer.poll(0)
         if i % 1000 == 999:
-            producer.flush(30)
-    assert producer.flush(30) == 0
+            producer.flush(180)
+    assert producer.flush(180) == 0
 
 
 def apart(settings: Settings, workers: Workers, step: int) -> list[int]:
@@ -107,7 +107,7 @@ def test_an_empty_source_holds_nobody_up(settings: Settings, workers: Workers) -
     producer = Producer(settings.confluent())
     for i in range(3 * STEP):
         producer.produce(settings.topic("predictions"), b"v", b"%d" % i, partition=0)
-    assert producer.flush(30) == 0
+    assert producer.flush(180) == 0
     worker = workers.start(step=STEP, tell_apart=True)
     workers.wait_for(worker, "partition 0: at most")
     feed(settings, 1)

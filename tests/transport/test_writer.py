@@ -28,8 +28,8 @@ def writers(settings: Settings) -> Iterator[list[Writer]]:
 
 
 def until_refused(output: Output) -> Iterator[Output]:
-    """The same output again and again, until ``produce`` refuses it; 20 s at most."""
-    for _ in range(400):
+    """The same output again and again, until ``produce`` refuses it; three minutes at most."""
+    for _ in range(3600):
         yield output
         time.sleep(0.05)
 

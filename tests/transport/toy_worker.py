@@ -31,7 +31,7 @@ from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import SourceRecords
 from driftloop.streams.transport import run as running
 from driftloop.streams.transport.exits import log
-from driftloop.streams.transport.fetching import consumer
+from driftloop.streams.transport.fetching import consumer, stepping
 from driftloop.streams.transport.partitions import Partitions
 from driftloop.streams.transport.state import checkpoints
 from driftloop.streams.transport.state.bring_up import Restorer
@@ -102,6 +102,7 @@ def install(faults: dict[str, Any]) -> None:
     RangePartitionAssignor.assign = classmethod(assign)
     Restorer.restore = restore
     running.DRAIN_SECONDS, running.THREADS_SECONDS, consumer.FINAL_COMMIT_SECONDS = 120.0, 60.0, 30.0
+    stepping.PATIENCE_SECONDS = math.inf
     if faults.get("always_due"):
         checkpoints.EVERY_SECONDS = math.inf
     Writer.before_commit, ToyFold.absorb, Partitions.take = before_commit, absorb, take
