@@ -34,7 +34,7 @@ from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
 from driftloop.streams.judge.merge import LeftOut
 from driftloop.streams.judge.metrics.measured import Moment, measure
 from driftloop.streams.judge.metrics.tasks import loss_of
-from driftloop.streams.judge.quality import quality_watch
+from driftloop.streams.judge.quality import quality_telling
 from driftloop.streams.judge.quality.counter_alarms import CounterAlarms
 from driftloop.streams.judge.quality.quality_watch import Judged, QualityWatch
 from driftloop.streams.judge.reference import Lookup, Reference
@@ -128,7 +128,7 @@ class ModelJudge:
         self.ledger.forget(now, self.model)
 
     def _explained(self, told: IncidentChanged, now: float, idle: LeftOut) -> IncidentChanged:
-        quality, is_quality = self.quality, told.kind == quality_watch.KIND
+        quality, is_quality = self.quality, told.kind == quality_telling.KIND
         incident = quality.incident if is_quality else self.performance.incident
         reference = self.lookup.reference(self.model, told.spec)
         span = now, incident.began_at, ends_at(told)
@@ -352,7 +352,7 @@ class ModelJudge:
             drift = any(a.paging for a in own), "drift of " + ", ".join(dict.fromkeys(a.feature for a in own))
         if drift is not None and drift[0]:
             return drift
-        if (waits := quality_watch.waits(specification, window.quality)) and window.panes:
+        if (waits := quality_telling.waits(specification, window.quality)) and window.panes:
             return False, waits
         return drift and (False, f"{drift[1]}, below the effect floor")
 

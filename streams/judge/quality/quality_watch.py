@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from driftloop.schemas.codec import canonical_json
 from driftloop.schemas.events import DriftDetected, IncidentChanged, OffsetRange, QualityBroken
-from driftloop.schemas.headers import rfc3339
 from driftloop.schemas.monitor.quality import LEARNED
 from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.judge.incidents import incidents
@@ -27,20 +26,16 @@ from driftloop.streams.judge.labels import label_gaps
 from driftloop.streams.judge.labels.label_gaps import LabelGaps, Look, Stopped
 from driftloop.streams.judge.quality import quality, quality_confirmed
 from driftloop.streams.judge.quality.quality import Facts
-from driftloop.streams.judge.quality.quality_confirmed import Calls, Lately, Rule
+from driftloop.streams.judge.quality.quality_confirmed import Calls, Lately
 from driftloop.streams.judge.quality.quality_history import History, Past
+from driftloop.streams.judge.quality.quality_telling import KIND, changed, detected, sentence
 from driftloop.streams.judge.reference import Reference
 from driftloop.streams.judge.sums import Layout, Total
 
-KIND = "data_quality"
 COUNTED = ("labelled", "unlabelled", "duplicates")
 """Running totals of a model of which a window's share is what they gained since the window before; a source that was
 set back begins again, and gains nothing meanwhile."""
-NAMED_MOST = 5
-TIMES_MOST = 1_000.0
-"""Of nothing where there should be something any multiple would do."""
 OF_RECORDS = ("volume", "freshness", "duplicates")
-LABELS = "labels"
 Told = DriftDetected | IncidentChanged
 
 
@@ -136,7 +131,12 @@ class QualityWatch:
         self, specification: MonitorSpecification, window: Judged, found: tuple[QualityBroken, ...], calls: Calls
     ) -> list[Told]:
         """An alarm is told when it is new, and when it comes to call."""
-        alarms = {(b.rule, b.feature): _detected(specification, window, b, self.stopped, calls.rules) for b in found}
+        alarms = {}
+        for b in found:
+            rule = b.rule, b.feature
+            alarms[rule] = detected(
+                specification, window.version, window.start, b, self.stopped, paging=rule in calls.rules
+            )
         news = calls.rules - calls.known
         fresh = [alarm for rule, alarm in alarms.items() if rule not in self.broken or rule in news]
         first, *others = sorted(alarms.values(), key=lambda alarm: not alarm.paging)
@@ -149,16 +149,18 @@ class QualityWatch:
             offsets = window.offsets_since(calls.since)
         if not change:
             return [*fresh]
-        summary = _sentence(specification, found, window, self.stopped)
-        return [*fresh, _changed(specification, self.incident, change, window, summary, offsets)]
+        end = window.start + specification.window_seconds
+        summary = sentence(specification, found, window.start, self.stopped)
+        return [*fresh, changed(specification, self.incident, change, end, summary, offsets)]
 
     def _quiet(self, specification: MonitorSpecification, window: Judged) -> list[Told]:
         before = self.incident = incidents.matured(self.incident, window.sums.predictions, 0.0)
-        if not incidents.is_quiet(before, specification, window.start + specification.window_seconds, math.inf):
+        end = window.start + specification.window_seconds
+        if not incidents.is_quiet(before, specification, end, math.inf):
             return []
         self.incident, change = incidents.close(before, incidents.QUIET)
         summary = f"data quality is back to normal: {specification.quiet_windows} windows broke no rule"
-        return [_changed(specification, before, change, window, summary, ())]
+        return [changed(specification, before, change, end, summary, ())]
 
     @property
     def standing(self) -> tuple[tuple[str, str], ...]:
@@ -204,90 +206,3 @@ class QualityWatch:
                 for start, broken in found.get("lately", ())
             ),
         )
-
-
-def waits(specification: MonitorSpecification, broken: tuple[QualityBroken, ...]) -> str:
-    """What a window breaks that calls nobody, for the monitor wants more of them; empty: nothing."""
-    needed, most = (specification.quality or LEARNED).confirmed_by
-    if needed <= 1 or not broken:
-        return ""
-    names = ", ".join(f"{b.rule} of {b.feature}" if b.feature else b.rule for b in broken[:NAMED_MOST])
-    return f"data quality: {names}, which calls when {needed} of {most} windows break it"
-
-
-def _sentence(
-    specification: MonitorSpecification, found: tuple[QualityBroken, ...], window: Judged, stopped: Stopped | None
-) -> str:
-    """What a person reads first."""
-    parts = [_words(specification, b) if b.rule != LABELS else _stopped(stopped) for b in found[:NAMED_MOST]]
-    more = f", and {len(found) - NAMED_MOST} more" if len(found) > NAMED_MOST else ""
-    return f"data quality of the window since {rfc3339(window.start)}: {'; '.join(parts)}{more}"
-
-
-def _words(specification: MonitorSpecification, b: QualityBroken) -> str:
-    about = f" of {b.feature}" if b.feature else ""
-    if b.rule == "out_of_range":
-        feature = next(f for f in specification.features if f.name == b.feature)
-        low, high = quality.range_of(specification.quality or LEARNED, feature) or (-math.inf, math.inf)
-        about += f" ({low:g} to {high:g})"
-    if b.rule == "schema":
-        return f"{b.feature} is missing in every row"
-    if b.unit == "share":
-        return f"{b.rule}{about} {b.value:.2%} (limit {b.limit:.2%}, usually {b.usual:.2%})"
-    return f"{b.rule}{about} {b.value:.0f} {b.unit} (limit {b.limit:.0f}, usually {b.usual:.0f})"
-
-
-def _stopped(gap: Stopped | None) -> str:
-    assert gap is not None, "the rule is broken by a gap"
-    return f"since {rfc3339(gap.since)} {gap.came} labels came, {gap.expected:.0f} were expected"
-
-
-def _detected(
-    specification: MonitorSpecification,
-    window: Judged,
-    b: QualityBroken,
-    stopped: Stopped | None,
-    calls: Collection[Rule],
-) -> DriftDetected:
-    """``statistic``: how many times its limit, or its limit how many times what is there. Labels: of their gap."""
-    end = window.start + specification.window_seconds
-    since = stopped.since if stopped is not None and b.rule == LABELS else window.start
-    high, low = (b.value, b.limit) if b.value >= b.limit else (b.limit, b.value)
-    return DriftDetected(
-        model=specification.model,
-        version=window.version,
-        spec=specification.spec,
-        as_of=end,
-        window_start=since,
-        window_seconds=end - since,
-        detector=f"{KIND}:{b.rule}",
-        feature=b.feature,
-        statistic=min(high / max(low, 1e-6), TIMES_MOST),
-        threshold=1.0,
-        effect=b.value - b.usual,
-        unit=b.unit,
-        paging=(b.rule, b.feature) in calls,
-    )
-
-
-def _changed(
-    specification: MonitorSpecification,
-    incident: Incident,
-    change: str,
-    window: Judged,
-    summary: str,
-    offsets: tuple[OffsetRange, ...],
-) -> IncidentChanged:
-    return IncidentChanged(
-        model=specification.model,
-        version=incident.version,
-        spec=specification.spec,
-        incident=incident.identity,
-        kind=KIND,
-        change=change,
-        opened_at=incident.opened_at,
-        as_of=window.start + specification.window_seconds,
-        summary=summary,
-        evidence=incident.evidence,
-        offsets=offsets,
-    )
