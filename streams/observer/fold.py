@@ -10,6 +10,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from driftloop.schemas.batches.batch import PredictionColumns, TruthColumns
@@ -18,6 +19,7 @@ from driftloop.schemas.events import Progress
 from driftloop.streams.fold import BEGIN_ANEW, Changes, FoldContext, Output, SourceRecords
 from driftloop.streams.observer.join.rows import Rows
 from driftloop.streams.observer.model import ModelFold, Where
+from driftloop.streams.observer.panes.table import read_ahead
 from driftloop.streams.observer.placement import Placement
 from driftloop.streams.observer.reading import Batch, predictions_batch, truths_batch
 from driftloop.streams.observer.recovery.replay import NOTHING, Layer, Replay
@@ -182,6 +184,7 @@ class ObserverFold:
         least = min(self._greatest)
         for pool in self.pools:
             pool.settle(*self._greatest)
+        read_ahead(chain.from_iterable([model.rows_to_read(*self._greatest) for model in self.models.values()]))
         for name in sorted(self.models):
             model = self.models[name]
             for told in model.collect(*self._greatest):

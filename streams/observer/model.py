@@ -26,7 +26,7 @@ from driftloop.streams.observer.join.seats import Seats
 from driftloop.streams.observer.panes.edition import Edition
 from driftloop.streams.observer.panes.panes import Due, Panes
 from driftloop.streams.observer.panes.segments import SegmentPanes, payload_of, payload_types
-from driftloop.streams.observer.panes.table import Tables
+from driftloop.streams.observer.panes.table import Table, Tables
 from driftloop.streams.observer.placement import Placement
 from driftloop.streams.observer.recovery.replay import NOTHING, PREDICTIONS, TRUTHS, Replay
 from driftloop.streams.observer.time import Clock
@@ -150,11 +150,19 @@ class ModelFold:
             kept["numbers"] = columns.numbers()
         self.gathered_truths.append((truths, kept))
 
+    def rows_to_read(self, predictions_greatest: float, truths_greatest: float) -> Iterator[tuple[Table, list[int]]]:
+        """What ``collect`` and the state records are about to read of the tables of panes."""
+        predictions_watermark, watermark = self._watermarks(predictions_greatest, truths_greatest)
+        for edition in self.editions.values():
+            for panes in edition.panes.values():
+                until = predictions_watermark if panes.kind == "features" else watermark
+                if rows := panes.rows_to_read(until):
+                    yield panes.table, rows
+
     def collect(self, predictions_greatest: float, truths_greatest: float) -> list[Told]:
         """What is due when these are the greatest event times of the two topics, in order of the instants. Its pool
         has been drained and settled before."""
-        predictions_watermark = predictions_greatest - self.clock.disorder_seconds
-        watermark = min(predictions_watermark, truths_greatest - self.clock.disorder_seconds)
+        predictions_watermark, watermark = self._watermarks(predictions_greatest, truths_greatest)
         if predictions_watermark == -math.inf:
             return []
         told: list[Told] = []
@@ -171,6 +179,11 @@ class ModelFold:
         self.told_until = max(self.told_until, watermark)
         self._retire()
         return told
+
+    def _watermarks(self, predictions_greatest: float, truths_greatest: float) -> tuple[float, float]:
+        """Of the predictions; of both topics."""
+        predictions = predictions_greatest - self.clock.disorder_seconds
+        return predictions, min(predictions, truths_greatest - self.clock.disorder_seconds)
 
     def _types(self) -> dict[str, DTypeLike]:
         """Columns of a prediction that the active specification keeps, beside the join's own."""

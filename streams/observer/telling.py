@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from driftloop.schemas.codec import encode
-from driftloop.schemas.events import Bins, Pane, Progress
+from driftloop.schemas.codec import encode, header_bytes
+from driftloop.schemas.events import Pane, Progress
 from driftloop.schemas.headers import SUBJECT, cloud_event_headers, event_id
+from driftloop.schemas.pane_bytes import PlainBins, PlainPane, long_of, longs, plain_body
 from driftloop.streams.fold import Output
 from driftloop.streams.observer.join import paired
 from driftloop.streams.observer.model import ModelFold, Told
@@ -14,9 +15,10 @@ from driftloop.streams.observer.panes.table import NOWHERE, Sums
 from driftloop.streams.observer.panes.value import told_sums
 
 SERVICE = "observer"
+_PANE_HEADER = header_bytes(Pane)
 
 
-def pane_of(fold: ModelFold, told: Told, partition: int) -> Pane:
+def pane_of(fold: ModelFold, told: Told, partition: int) -> PlainPane:
     """The event for a pane that is due."""
     edition, kind = told.edition, told.panes.kind
     key, total = told.pane.key, told.pane.total
@@ -30,14 +32,14 @@ def pane_of(fold: ModelFold, told: Told, partition: int) -> Pane:
     counts, histograms = _split(told.panes.layout, total)
     sums: dict[str, float] = {}
     if kind == "features":
-        counts |= edition.sketch.derived_counts(histograms)
+        counts |= edition.sketch.derived_counts(total.columns, total.counts)
         if not segment:
             sums = edition.embeddings.told(total.sums)
     else:
         counts["unlabelled"] = counts["pairs"] - counts.get("labelled", 0)
         sums = told_sums(paired.UNITS if kind == paired.KIND else edition.task.units, total.sums)
-        histograms["delay"] = ((key.bucket,), (counts["pairs"],))
-    return Pane(
+        histograms.append(PlainBins("delay", [long_of(key.bucket)], [long_of(counts["pairs"])]))
+    return PlainPane(
         fold.model,
         version,
         role,
@@ -52,21 +54,21 @@ def pane_of(fold: ModelFold, told: Told, partition: int) -> Pane:
         *total.span,
         counts,
         sums,
-        tuple([Bins(name, *found) for name, found in histograms.items()]),
+        histograms,
         segment,
         against,
     )
 
 
-def counters_of(fold: ModelFold, due: float, totals: dict[str, int], partition: int) -> Pane:
+def counters_of(fold: ModelFold, due: float, totals: dict[str, int], partition: int) -> PlainPane:
     """The event for the counters as of an instant."""
     spec = fold.edition.spec
     start = due - spec.pane_seconds
     place = (start, spec.pane_seconds, partition, "counters", -1, due, 0)
-    return Pane(fold.model, "", "", spec.spec, *place, *NOWHERE, totals)
+    return PlainPane(fold.model, "", "", spec.spec, *place, *NOWHERE, totals, {}, (), "", "")
 
 
-def pane_output(topic: str, pane: Pane) -> Output:
+def pane_output(topic: str, pane: PlainPane) -> Output:
     """The record of a pane; a repeat has the same id. That of a segment names it as the CloudEvents subject, so that
     who wants none needs not decode it."""
     p = pane
@@ -87,7 +89,7 @@ def pane_output(topic: str, pane: Pane) -> Output:
     headers = cloud_event_headers("Pane", name, SERVICE, p.emitted_at)
     if p.segment:
         headers.append((SUBJECT, p.segment.encode()))
-    return Output(topic, p.model.encode(), encode(p), None, tuple(headers))
+    return Output(topic, p.model.encode(), _PANE_HEADER + plain_body(p), None, tuple(headers))
 
 
 def progress_outputs(topic: str, progress: Progress) -> list[Output]:
@@ -100,18 +102,18 @@ def progress_outputs(topic: str, progress: Progress) -> list[Output]:
     return [Output(topic, None, value, partition, headers) for partition in range(p.partitions)]
 
 
-def _split(layout: Layout, total: Sums) -> tuple[dict[str, int], dict[str, tuple[tuple[int, ...], tuple[int, ...]]]]:
-    """(counts, histograms) by name out of the flat columns."""
+def _split(layout: Layout, total: Sums) -> tuple[dict[str, int], list[PlainBins]]:
+    """(counts by name, histograms) out of the flat columns."""
     ends = total.columns.searchsorted(layout.ends).tolist()
-    bins, values = (total.columns - layout.firsts[total.columns]).tolist(), total.counts.tolist()
+    bins, counts_there = longs(total.columns - layout.firsts[total.columns]), longs(total.counts)
     counts: dict[str, int] = {}
-    histograms: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    histograms: list[PlainBins] = []
     start = 0
     for block, end in zip(layout.blocks, ends, strict=True):
         if end > start:
             if block.is_count:
-                counts[block.name] = values[start]
+                counts[block.name] = int(total.counts[start])
             else:
-                histograms[block.name] = (tuple(bins[start:end]), tuple(values[start:end]))
+                histograms.append(PlainBins(block.name, bins[start:end], counts_there[start:end]))
             start = end
     return counts, histograms

@@ -81,6 +81,31 @@ def test_a_table_adds_up_the_same_whether_few_parts_or_many(parts: int) -> None:
         assert list(twice.sums) == [2 * s for s in read.sums]
 
 
+@pytest.mark.parametrize("parts", [1, 300])
+def test_rows_read_ahead_are_those_read_one_by_one_until_something_is_added(parts: int) -> None:
+    rng = np.random.default_rng(parts)
+    table = Table(20, 1)
+    rows = [table.take() for _ in range(parts)]
+
+    def add() -> None:
+        which, none = rng.integers(0, parts, 2 * parts), np.arange(2 * parts)
+        table.add(np.array(rows), which, Added(rng.integers(0, 20, (2 * parts, 3)), none[:, None], none, none))
+
+    def told() -> list[str]:
+        return [repr(table.read(row)) for row in rows]
+
+    add()
+    table.read_ahead(rows)
+    assert told() == told(), "the second time nothing is ahead"
+    before = told()
+    table.read_ahead(rows)
+    add()
+    assert told() == told() != before
+    table.read_ahead(rows)
+    table.release(rows[0])
+    assert not len(table.read(rows[0]).columns)
+
+
 def test_the_next_instant_is_the_first_one_above() -> None:
     clock = Clock.of(CLICKS)
     instants = sorted(

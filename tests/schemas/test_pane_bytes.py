@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from driftloop.schemas.codec import encode, header_bytes, schema_of
 from driftloop.schemas.events import Bins, Pane
-from driftloop.schemas.pane_bytes import LONGS_KEPT
+from driftloop.schemas.pane_bytes import LONGS_KEPT, LONGS_LISTED, long_of, longs
 from driftloop.schemas.wire import write_body
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,12 @@ def test_any_number(bucket: int, counts: list[int]) -> None:
         told = Pane("m", "v", "r", "s", 0.0, 1.0, 0, "k", bucket, 0.0, 0, -1, -1, -1, -1, {}, {}, (histogram,))
         assert encode(told) == by_fastavro(told)
     assert encode(pane) == by_fastavro(pane)
+
+
+@pytest.mark.parametrize("most", [0, LONGS_LISTED - 1, LONGS_LISTED, 2**31 - 1])
+def test_many_numbers_at_once_are_each_by_itself(most: int) -> None:
+    assert longs(np.array([], np.int32)) == []
+    assert longs(np.array([most, 0, 1, most], np.int32)) == [long_of(number) for number in (most, 0, 1, most)]
 
 
 @pytest.mark.parametrize("number", [LONGS_KEPT.start - 1, LONGS_KEPT.stop - 1, LONGS_KEPT.stop, 2**63 - 1, -(2**63)])

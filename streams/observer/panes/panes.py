@@ -83,6 +83,15 @@ class Panes:
         """Something is due at or before the watermark."""
         return bool(self._dues) and self._dues[0] <= watermark
 
+    def rows_to_read(self, watermark: float) -> list[int]:
+        """Of the table, which a checkpoint at this watermark reads: what is due, and the panes that have changed."""
+        found = {row for key in self.changed if key in self.panes for row in self.panes[key].parts.values()}
+        if self.is_due(watermark):
+            for due in self._dues:
+                if due <= watermark:
+                    found.update([self.panes[key].parts[due] for key in self._by_due[due]])
+        return list(found)
+
     def take_due(self, watermark: float) -> Iterator[Due]:
         """What is due at or before the watermark, in order of (instant, key)."""
         while self._dues and self._dues[0] <= watermark:

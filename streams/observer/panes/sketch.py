@@ -6,7 +6,7 @@ what is not counted. Bins and their meaning: schemas/bins.py and the specificati
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -73,27 +73,27 @@ class FeatureSketch:
         self.head = Layout([(b.name, b.width, b.is_count) for b in self.layout.blocks[: 1 + len(task.head)]])
         """What a segment's panes count of its predictions: no features."""
         self.firsts = np.array([self.layout.at[name] for name, _, _ in per_feature], np.int64)
-        self._special: dict[str, tuple[str, int]] = {}
+        at = self.layout.at
+        special: dict[str, int] = {}
         for f in features if spec.has_bins else ():
-            self._special[f"missing:{f.name}"] = (f"feature:{f.name}", feature_bins(f) - 1)
+            special[f"missing:{f.name}"] = at[f"feature:{f.name}"] + feature_bins(f) - 1
             if f.kind == "categorical":
-                self._special[f"unseen:{f.name}"] = (f"feature:{f.name}", feature_bins(f) - 2)
+                special[f"unseen:{f.name}"] = at[f"feature:{f.name}"] + feature_bins(f) - 2
         for f in spec.embeddings:
             if f.bins:
-                self._special[f"missing:{f.name}"] = (f"feature:{f.name}", f.bins - 1)
+                special[f"missing:{f.name}"] = at[f"feature:{f.name}"] + f.bins - 1
+        self._special, self._special_columns = list(special), np.array(list(special.values()), np.int32)
 
     def head_columns(self, columns: Codes) -> Codes:
         """The same rows in the columns of ``head``."""
         return np.minimum(columns[:, : 1 + len(self.task.head)], self.head.sink)
 
-    def derived_counts(self, histograms: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> dict[str, int]:
-        """missing:<feature> and unseen:<feature>, from the bins of the feature's histogram: (bins, counts)."""
-        found = {}
-        for name, (histogram, code) in self._special.items():
-            bins_there, counts = histograms.get(histogram, ((), ()))
-            if code in bins_there:
-                found[name] = counts[bins_there.index(code)]
-        return found
+    def derived_counts(self, columns: NDArray[np.int32], counts: NDArray[np.int32]) -> dict[str, int]:
+        """missing:<feature> and unseen:<feature>, which are bins of the feature's histogram; ``columns`` ascending,
+        with their ``counts``."""
+        at = columns.searchsorted(self._special_columns)
+        there = (columns.take(at, mode="clip") == self._special_columns).nonzero()[0].tolist()
+        return {self._special[i]: int(counts[at[i]]) for i in there}
 
 
 def columns_of(
