@@ -9,12 +9,13 @@ depends on Kafka's clock, and a window that was told without one differs (it nam
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from driftloop.schemas.catalogue import Catalogue
-from driftloop.schemas.codec import decode
+from driftloop.schemas.codec import encode
 from driftloop.schemas.events import DriftDetected, IncidentChanged, SilenceChanged, WindowMeasured
-from driftloop.streams.fold import FoldContext, Output, SourceRecords
+from driftloop.streams.fold import FoldContext, SourceRecords
 from driftloop.streams.judge.fold import JudgeFold
 from driftloop.streams.observer.fold import ObserverFold
 
@@ -23,11 +24,18 @@ COLLECT_RECORDS = 50_000
 Event = WindowMeasured | DriftDetected | IncidentChanged | SilenceChanged
 
 
-class Told(NamedTuple):
-    """An event of the judge, and its bytes as they stand on a topic."""
+@dataclass(frozen=True)
+class Told:
+    """An event of the judge. ``written``: its bytes, where it was told live."""
 
     event: Event
-    value: bytes
+    written: bytes | None = None
+
+    @cached_property
+    def value(self) -> bytes:
+        """Its bytes as they stand on a topic. Of a replay they are made where somebody compares them: of each window
+        that was told live, the last revision."""
+        return encode(self.event) if self.written is None else self.written
 
 
 class Pipeline:
@@ -48,10 +56,7 @@ class Pipeline:
         self.judge = JudgeFold(0, {}, context)
         self.told: list[Told] = []
         self.dead_letters = 0
-        self._panes = topic("panes")
-        self._told_on = {topic("windows"), topic("drift")}
         self._uncollected = [0] * partitions
-        self._judged = 0
 
     def ahead(self, partition: int) -> str | None:
         """Full name of the source of which no more should come for now (streams/fold.py, Stepping)."""
@@ -71,20 +76,6 @@ class Pipeline:
 
     def _collect(self, partition: int) -> None:
         self._uncollected[partition] = 0
-        outputs = self.observers[partition].collect().outputs
-        self.dead_letters += sum(output.topic != self._panes for output in outputs)
-        panes = [output.value for output in outputs if self._concerns(output)]
-        n, first = len(panes), self._judged
-        self._judged += n
-        # Kafka's time stands still: silence is never proved (streams/judge/merge.py).
-        offsets, stamps = range(first, first + n), [0] * n
-        self.judge.absorb(SourceRecords(self._panes, 0, offsets, [None] * n, panes, stamps, [()] * n, 0))
-        for output in self.judge.collect().outputs:
-            if output.topic in self._told_on and output.value is not None:
-                self.told.append(Told(decode(output.value), output.value))  # type: ignore[arg-type]
-
-    def _concerns(self, output: Output) -> bool:
-        """A pane of the model, or one copy of the progress that goes to every partition."""
-        if output.topic != self._panes:
-            return False
-        return output.partition == 0 if output.key is None else output.key == self.model.encode()
+        panes, dead_letters = self.observers[partition].replay(self.model)
+        self.dead_letters += dead_letters
+        self.told += map(Told, self.judge.replay(panes))

@@ -12,8 +12,10 @@ import heapq
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
+from driftloop.schemas import codec
 from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.deadletter import dead_letter
 from driftloop.schemas.errors import BadRecord, ConfigError
@@ -23,7 +25,7 @@ from driftloop.streams.judge.merge import Frontier, Sight
 from driftloop.streams.judge.model import ModelJudge
 from driftloop.streams.judge.reference import CatalogueLookup
 from driftloop.streams.judge.state import Records, Store, by_model, key
-from driftloop.streams.judge.telling import SERVICE, output
+from driftloop.streams.judge.telling import SERVICE, Event, output
 
 _CLOCK = struct.Struct("<qqqq")
 """In front of a sight's Progress, Kafka's milliseconds: when its predictions and truths last moved; as of then, the
@@ -40,7 +42,8 @@ class JudgeFold:
         self.store = Store()
         self.frontier = Frontier()
         self.models: dict[str, ModelJudge] = {}
-        self._outputs: list[Output] = []
+        self._told: list[Event | Output] = []
+        """Events become records when they are collected; dead letters are records."""
         self._stepped: set[str] = set()
         self._restore(by_model(state))
 
@@ -52,36 +55,52 @@ class JudgeFold:
     @property
     def due(self) -> bool:
         """Somebody may be waiting for what was told."""
-        return bool(self._outputs)
+        return bool(self._told)
 
     def absorb(self, records: SourceRecords) -> None:
         self.lookup.new_batch()
         for i, value in enumerate(records.values):
             try:
-                self._take(value, records.timestamps_ms[i])
+                self._take(decode(value), value, records.timestamps_ms[i])
             except BadRecord as error:
-                self._outputs.append(self._dead(records, i, error))
+                self._told.append(self._dead(records, i, error))
         self._advance()
 
     def collect(self) -> Changes:
         for name in sorted(self._stepped):
             self.models[name].save()
         self._stepped.clear()
-        outputs, self._outputs = self._outputs, []
+        told, self._told = self._told, []
+        outputs = [one if isinstance(one, Output) else output(self.context.topic, one) for one in told]
         return Changes(self.store.take(), outputs)
 
-    def _take(self, value: bytes | None, timestamp_ms: int) -> None:
-        event = decode(value)
+    def replay(self, events: Iterable[Pane | Progress]) -> list[Event]:
+        """``absorb`` and ``collect`` of a replay, in whose process the observer is: what its records would hold, in
+        their order; what is told of them. No bytes are made of either, nor of a state that nobody goes on from.
+
+        Kafka's time stands still: silence is never proved (merge.py).
+        """
+        self.lookup.new_batch()
+        for event in events:
+            with suppress(BadRecord):  # a dead letter of ours is no word on the model
+                self._take(event, None, 0)
+        self._advance()
+        self.store.forget()
+        self._stepped.clear()
+        told, self._told = self._told, []
+        return [one for one in told if not isinstance(one, Output)]
+
+    def _take(self, event: codec.Event, value: bytes | None, timestamp_ms: int) -> None:
+        """``value``: the event's bytes, None in a replay."""
         if isinstance(event, Progress):
             frontier, floors = self.frontier, dict(self.frontier.floors)
             frontier.absorb(event, timestamp_ms, self.models)
             if frontier.floors != floors:
                 self._put_frontier()
             clock = (*frontier.sights[event.partition].moved_ms, frontier.latest_ms, frontier.resumed_ms)
-            self.store.put(key("sight", event.partition), _CLOCK.pack(*clock) + encode(event))
+            self.store.put(key("sight", event.partition), lambda: _CLOCK.pack(*clock) + encode(event))
         elif isinstance(event, Pane):
-            assert value is not None
-            self._model(event.model).wait(event, value, self.frontier.due(event))
+            self._model(event.model).wait(event, event if value is None else value, self.frontier.due(event))
         else:
             raise BadRecord("unknown-schema", f"a {type(event).__name__} does not belong on the panes topic")
 
@@ -104,7 +123,7 @@ class JudgeFold:
         while instants:
             now, name = instants[0]
             model = self.models[name]
-            self._outputs.extend(output(self.context.topic, told) for told in model.step(now, left_out))
+            self._told.extend(model.step(now, left_out))
             self._stepped.add(name)
             if (following := model.next_instant()) <= until[name]:
                 heapq.heapreplace(instants, (following, name))
@@ -114,9 +133,7 @@ class JudgeFold:
         self._put_frontier()
 
     def _put_frontier(self) -> None:
-        frontier = self.frontier
-        done = None if frontier.done == -math.inf else frontier.done
-        self.store.put_json(key("frontier"), {"reached": done, "floors": frontier.floors})
+        self.store.put_json(key("frontier"), self.frontier.to_json)
 
     def _patience(self) -> float:
         """Of the models here, the one that waits longest for a silent partition decides for all of them."""

@@ -10,16 +10,17 @@ import heapq
 import json
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from driftloop.schemas.codec import decode, encode
+from driftloop.schemas.codec import encode
 from driftloop.schemas.events import OffsetRange, Pane
 from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.judge import windows
 from driftloop.streams.judge.champion import natural
 from driftloop.streams.judge.editions import Editions
 from driftloop.streams.judge.labels.forecasts import Delays
-from driftloop.streams.judge.state import Group, Records, Store, key, pane_key
+from driftloop.streams.judge.state import Group, Kept, Key, Records, Store, bytes_of, key, pane_key, pane_of
 from driftloop.streams.judge.sums import PaneSums, ranges
 from driftloop.streams.judge.totals import Totals
 from driftloop.streams.judge.windows import Window
@@ -41,7 +42,7 @@ class Ledger:
         self._maturing: list[tuple[float, float, Group]] = []
         self._corrected: set[tuple[Group, float]] = set()
 
-    def apply(self, pane: Pane, raw: bytes, now: float) -> bool:
+    def apply(self, pane: Pane, kept: Kept, now: float) -> bool:
         """Count a features or labels pane in at ``now``. False: its window has been forgotten.
 
         Panes of segments come beside those of the whole: they are counted in their window, and in nothing else.
@@ -55,15 +56,15 @@ class Ledger:
             return False
         if pane.role == HISTORY:
             pane = windows.counts_only(pane)
-            raw = encode(pane)
+            kept = encode(pane) if isinstance(kept, bytes) else pane
         window = self.windows.get((group, start)) or self._open(group, start, pane.model)
         name = pane_key("pane", pane)
-        self.store.put(name, raw)
+        self.store.put(name, partial(bytes_of, kept))
         if pane.segment:
-            window.apply(layout, name, pane, raw)
+            window.apply(layout, name, pane, kept)
             return True
         self._watch(window, pane.pane_start, now)
-        self.totals.add(pane.role, *window.apply(layout, name, pane, raw))
+        self.totals.add(pane.role, *window.apply(layout, name, pane, kept))
         if pane.role != HISTORY and windows.closings(specification, start)[-1][0] < now:
             self._corrected.add((group, start))
         return True
@@ -162,7 +163,7 @@ class Ledger:
     def told(self, window: Window, model: str) -> None:
         """The window has been told under its revision; the next has the next."""
         window.revision += 1
-        self.store.put_json(key("window", model, *window.group, window.start), window.notes())
+        self.store.put_json(key("window", model, *window.group, window.start), window.notes)
 
     def empty_window(self, group: Group, start: float, model: str) -> Window:
         """The window of a group that has no pane in it."""
@@ -197,9 +198,8 @@ class Ledger:
         for name, _, value in records.get("pane", []):
             self._restore_pane(name, value)
 
-    def _restore_pane(self, name: bytes, raw: bytes) -> None:
-        pane = decode(raw)
-        assert isinstance(pane, Pane)
+    def _restore_pane(self, name: Key, raw: bytes) -> None:
+        pane = pane_of(raw)
         group = Group(pane.version, pane.role, pane.spec)
         edition = self.editions[pane.spec]
         window = self.windows[group, windows.start_of(edition.specification, pane.pane_start)]
@@ -209,7 +209,7 @@ class Ledger:
 
     def _open(self, group: Group, start: float, model: str) -> Window:
         window = self.windows[group, start] = Window(group, start)
-        self.store.put_json(key("window", model, *group, start), {"revision": 0})
+        self.store.put_json(key("window", model, *group, start), window.notes)
         return window
 
     def _watch(self, window: Window, pane_start: float, now: float) -> None:

@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from driftloop.schemas.events import Pane, Progress
 
@@ -100,6 +100,10 @@ class Frontier:
         if timestamp_ms > self.latest_ms + SILENT_MS:
             self.resumed_ms = timestamp_ms
         self.latest_ms = max(self.latest_ms, timestamp_ms)
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the sights, which are records of their own."""
+        return {"reached": None if self.done == -math.inf else self.done, "floors": self.floors}
 
     def disorder_of(self, model: str) -> float:
         """The longest that any partition still goes by."""

@@ -38,7 +38,7 @@ from driftloop.streams.judge.quality import quality_telling
 from driftloop.streams.judge.quality.counter_alarms import CounterAlarms
 from driftloop.streams.judge.quality.quality_watch import Judged, QualityWatch
 from driftloop.streams.judge.reference import Lookup, Reference
-from driftloop.streams.judge.state import Group, Records, Store, key
+from driftloop.streams.judge.state import Group, Kept, Records, Store, key
 from driftloop.streams.judge.sums import COUNTERS, FEATURES, LABELS, PAIRED, PaneSums, total
 from driftloop.streams.judge.waiting import Waiting
 from driftloop.streams.judge.windows import FEATURES_CLOSING, LABELS_CLOSING, Window
@@ -83,7 +83,7 @@ class ModelJudge:
         self.reference_name = ""
         self.counters = CounterAlarms()
 
-    def wait(self, pane: Pane, raw: bytes, due: float) -> None:
+    def wait(self, pane: Pane, kept: Kept, due: float) -> None:
         """Take a pane that will count at ``due``. Errors: BadRecord, and nothing has changed.
 
         Panes of champion beside challenger, and of segments that are not judged, are read past: no window tells them.
@@ -97,7 +97,7 @@ class ModelJudge:
             edition.layout_of(pane).check(pane)
         elif pane.kind != COUNTERS:
             raise BadRecord("wrong-kind", f"a pane of {pane.model} is of kind {pane.kind!r}")
-        self.waiting.put(pane, raw, due)
+        self.waiting.put(pane, kept, due)
 
     def next_instant(self) -> float:
         """The first at which something happens; infinity: nothing is known of."""
@@ -143,7 +143,7 @@ class ModelJudge:
             if pane.kind == COUNTERS:
                 self.ledger.totals.count(pane.partition, pane.counts)
                 self.counters.saw(pane)
-            elif self.ledger.apply(pane, waiting.raw, now) and pane.kind == FEATURES and pane.role == CHAMPION:
+            elif self.ledger.apply(pane, waiting.kept, now) and pane.kind == FEATURES and pane.role == CHAMPION:
                 served.setdefault(pane.pane_start, set()).add((pane.version, pane.spec))
         return served
 
@@ -230,7 +230,7 @@ class ModelJudge:
         both = (self.performance.incident, self.quality.incident)
         since = min((incident.began_at for incident in both if incident.state == incidents.OPEN), default=None)
         self.evidence.past.learn(self.editions[window.group.spec].specification, window, since)
-        self.store.put(key("past", self.model), self.evidence.past.to_bytes())
+        self.store.put(key("past", self.model), self.evidence.past.to_bytes)
 
     def _tick(self, empty: bool, edition: Edition) -> None:
         """A window of the champion has ended."""
@@ -248,7 +248,7 @@ class ModelJudge:
         end, came = start + specification.window_seconds, self.ledger.labels_came
         if self.silences.maintenance(start, end):
             self.quality.pass_over(self.ledger.totals.told(), end, came)
-            self.store.put(key("quality", self.model), self.quality.to_bytes())
+            self.store.put(key("quality", self.model), self.quality.to_bytes)
             return
         found = self.ledger.champion_windows(start, champion.spec)
         sums = total(layout, (pane for window in found for pane in window.panes.values()))
@@ -266,7 +266,7 @@ class ModelJudge:
             lambda since: self.ledger.champion_offsets(champion.spec, since, start),
         )
         broken, told = self.quality.close(specification, layout, reference, judged)
-        self.store.put(key("quality", self.model), self.quality.to_bytes())
+        self.store.put(key("quality", self.model), self.quality.to_bytes)
         for window in found:
             window.quality = broken
         self.performance.attach(tuple(event for event in told if isinstance(event, DriftDetected)))

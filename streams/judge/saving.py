@@ -36,16 +36,18 @@ def save(judge: ModelJudge) -> None:
         judge.store.put(key("silences", judge.model), judge.silences.to_bytes())
     judge.store.put_json(
         key("model", judge.model),
-        {
-            "ledger": judge.ledger.to_json(),
-            "champion": judge.champion and asdict(judge.champion),
-            "clock": asdict(judge.clock),
-            "performance": judge.performance.to_json(),
-            "features": judge.inputs.to_json(),
-            "alarms": [asdict(alarm) for alarm in judge.alarms],
-            "reference": judge.reference_name,
-        }
-        | judge.counters.to_json(),
+        lambda: (
+            {
+                "ledger": judge.ledger.to_json(),
+                "champion": judge.champion and asdict(judge.champion),
+                "clock": asdict(judge.clock),
+                "performance": judge.performance.to_json(),
+                "features": judge.inputs.to_json(),
+                "alarms": [asdict(alarm) for alarm in judge.alarms],
+                "reference": judge.reference_name,
+            }
+            | judge.counters.to_json()
+        ),
     )
 
 

@@ -10,15 +10,18 @@
 
 A key is a canonical JSON list, its first entry the kind. Whatever a record does not say (sums, which closings are
 past, what has matured) follows from the others, so that nothing can contradict itself.
+
+Keys and values become bytes at the checkpoint that writes them, once, however often they changed since the last: of a
+backlog most never do. A replay writes none (``Store.forget``): nobody goes on from its state.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from driftloop.schemas.codec import canonical_json
+from driftloop.schemas.codec import canonical_json, decode, encode
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import Pane
 from driftloop.streams.fold import BEGIN_ANEW
@@ -50,12 +53,29 @@ class Group(NamedTuple):
     spec: str
 
 
-def key(kind: str, *parts: str | int | float) -> bytes:
+Key = tuple[str | int | float, ...]
+"""Of a state record: its kind, and the parts that tell it from others of the kind."""
+Kept = bytes | Pane
+"""A pane that the judge remembers: as its bytes, a tenth of the memory and its state record too; in a replay, which
+makes no bytes of it, itself."""
+
+
+def bytes_of(kept: Kept) -> bytes:
+    return kept if isinstance(kept, bytes) else encode(kept)
+
+
+def pane_of(kept: Kept) -> Pane:
+    pane = decode(kept) if isinstance(kept, bytes) else kept
+    assert isinstance(pane, Pane)
+    return pane
+
+
+def key(kind: str, *parts: str | int | float) -> Key:
     """The key of a state record."""
-    return canonical_json([kind, *parts]).encode()
+    return kind, *parts
 
 
-def pane_key(kind: str, pane: Pane) -> bytes:
+def pane_key(kind: str, pane: Pane) -> Key:
     """Under which a pane replaces an earlier one; a pending one stands beside others of its key."""
     parts: tuple[str | int | float, ...] = (
         *(pane.model, pane.version, pane.role, pane.spec, pane.kind),
@@ -72,27 +92,32 @@ class Store:
     """What has changed since the last checkpoint."""
 
     def __init__(self) -> None:
-        self._changes: dict[bytes, bytes | None] = {}
+        self._changes: dict[Key, bytes | Callable[[], bytes] | None] = {}
 
-    def put(self, key: bytes, value: bytes) -> None:
+    def put(self, key: Key, value: bytes | Callable[[], bytes]) -> None:
+        """A value that is to be made is asked for at the checkpoint: it tells what is so by then."""
         self._changes[key] = value
 
-    def put_json(self, key: bytes, value: Any) -> None:
-        self.put(key, canonical_json(value).encode())
+    def put_json(self, key: Key, value: Callable[[], Any]) -> None:
+        self.put(key, lambda: canonical_json(value()).encode())
 
-    def drop(self, key: bytes) -> None:
+    def drop(self, key: Key) -> None:
         self._changes[key] = None
 
     def take(self) -> Mapping[bytes, bytes | None]:
         """All of it, which is then forgotten."""
         changes, self._changes = self._changes, {}
-        return changes
+        return {canonical_json(key).encode(): v() if callable(v) else v for key, v in changes.items()}
+
+    def forget(self) -> None:
+        """Nobody will go on from here."""
+        self._changes.clear()
 
 
 class Record(NamedTuple):
     """A state record of a model: its key, the parts of the key behind the model, its value."""
 
-    key: bytes
+    key: Key
     parts: tuple[Any, ...]
     value: bytes
 
@@ -106,9 +131,9 @@ def by_model(records: Mapping[bytes, bytes]) -> dict[str, Records]:
     check(records)
     found: dict[str, Records] = {}
     for name in sorted(records):
-        kind, *parts = json.loads(name)
+        kind, *parts = whole = json.loads(name)
         model = "" if kind in PARTITION_KINDS else parts.pop(0)
-        found.setdefault(model, {}).setdefault(kind, []).append(Record(name, tuple(parts), records[name]))
+        found.setdefault(model, {}).setdefault(kind, []).append(Record(tuple(whole), tuple(parts), records[name]))
     return found
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from driftloop.schemas.codec import decode
 from driftloop.schemas.events import Pane
-from driftloop.streams.judge.state import Record, Store, pane_key
+from driftloop.streams.judge.state import Kept, Key, Record, Store, bytes_of, pane_key
 
 
 class Pending(NamedTuple):
@@ -27,8 +28,8 @@ class Pending(NamedTuple):
     revision: int
     arrival: int
     pane: Pane
-    raw: bytes
-    name: bytes
+    kept: Kept
+    name: Key
 
 
 class Waiting:
@@ -39,11 +40,11 @@ class Waiting:
         self._heap: list[Pending] = []
         self._arrivals = 0
 
-    def put(self, pane: Pane, raw: bytes, due: float) -> None:
+    def put(self, pane: Pane, kept: Kept, due: float) -> None:
         """It will count at ``due``."""
         name = pane_key("pending", pane)
-        self._push(pane, raw, due, name)
-        self._store.put(name, due.hex().encode() + b" " + raw)
+        self._push(pane, kept, due, name)
+        self._store.put(name, partial(_record, due, kept))
 
     def next_instant(self) -> float:
         """Of the first; infinity: none waits."""
@@ -64,7 +65,11 @@ class Waiting:
             assert isinstance(pane, Pane)
             self._push(pane, raw, float.fromhex(due.decode()), record.key)
 
-    def _push(self, pane: Pane, raw: bytes, due: float, name: bytes) -> None:
+    def _push(self, pane: Pane, kept: Kept, due: float, name: Key) -> None:
         self._arrivals += 1
         order = (pane.version, pane.role, pane.spec, pane.kind, pane.bucket, pane.pane_start, pane.partition)
-        heapq.heappush(self._heap, Pending(due, *order, pane.revision, self._arrivals, pane, raw, name))
+        heapq.heappush(self._heap, Pending(due, *order, pane.revision, self._arrivals, pane, kept, name))
+
+
+def _record(due: float, kept: Kept) -> bytes:
+    return due.hex().encode() + b" " + bytes_of(kept)

@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from driftloop.schemas.codec import decode
 from driftloop.schemas.events import FeatureDrift, Pane, QualityBroken
 from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.judge.labels.forecasts import Forecast
-from driftloop.streams.judge.state import Group
+from driftloop.streams.judge.state import Group, Kept, Key, pane_of
 from driftloop.streams.judge.sums import CONFUSION, FEATURES, Layout, PaneSums
 
 FEATURES_CLOSING, PROVISIONAL, LABELS_CLOSING = "features", "provisional", "labels"
@@ -37,7 +36,7 @@ class Window:
     group: Group
     start: float
     panes: dict[float, PaneSums] = field(default_factory=dict)
-    applied: dict[bytes, bytes] = field(default_factory=dict)
+    applied: dict[Key, Kept] = field(default_factory=dict)
     revision: int = 0
     drifts: tuple[str, tuple[FeatureDrift, ...]] | None = None
     segments: dict[str, PaneSums] = field(default_factory=dict)
@@ -58,7 +57,7 @@ class Window:
         quality = tuple(QualityBroken(**b) for b in found.get("quality", ()))
         return cls(group, start, revision=found["revision"], forecasts=forecasts, quality=quality)
 
-    def apply(self, layout: Layout, name: bytes, pane: Pane, raw: bytes) -> tuple[int, int]:
+    def apply(self, layout: Layout, name: Key, pane: Pane, kept: Kept) -> tuple[int, int]:
         """Count a pane in, instead of the one before it of its key. (predictions, labelled) that came to it."""
         if pane.kind == FEATURES and not pane.segment:
             self.drifts = None
@@ -70,11 +69,9 @@ class Window:
             sums = whose[0][whose[1]] = PaneSums.empty(layout)
         predictions, labelled = sums.predictions, sum(sums.labelled)
         if (before := self.applied.get(name)) is not None:
-            replaced = decode(before)
-            assert isinstance(replaced, Pane)
-            sums.add(layout, replaced, sign=-1)
+            sums.add(layout, pane_of(before), sign=-1)
         sums.add(layout, pane)
-        self.applied[name] = raw
+        self.applied[name] = kept
         return sums.predictions - predictions, sum(sums.labelled) - labelled
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from driftloop.schemas.batches.batch import PredictionColumns, TruthColumns
 from driftloop.schemas.errors import ConfigError
-from driftloop.schemas.events import Progress
+from driftloop.schemas.events import Pane, Progress
+from driftloop.schemas.pane_bytes import PlainPane
 from driftloop.streams.fold import BEGIN_ANEW, Changes, FoldContext, Output, SourceRecords
 from driftloop.streams.observer.join.rows import Rows
 from driftloop.streams.observer.model import ModelFold, Where
@@ -23,9 +24,24 @@ from driftloop.streams.observer.panes.table import read_ahead
 from driftloop.streams.observer.placement import Placement
 from driftloop.streams.observer.reading import Batch, predictions_batch, truths_batch
 from driftloop.streams.observer.recovery.replay import NOTHING, Layer, Replay
-from driftloop.streams.observer.recovery.state import key_of, model_records, pool_records, restore_models
+from driftloop.streams.observer.recovery.state import (
+    forget_changes,
+    key_of,
+    model_records,
+    pool_records,
+    restore_models,
+)
 from driftloop.streams.observer.step import BACKLOG_RECORDS, source_ahead
-from driftloop.streams.observer.telling import counters_of, pane_of, pane_output, progress_outputs
+from driftloop.streams.observer.telling import (
+    AS_THEY_ARE,
+    WRITTEN,
+    Numbers,
+    counters_of,
+    event_of,
+    pane_of,
+    pane_output,
+    progress_outputs,
+)
 from driftloop.streams.observer.time import Clock
 from driftloop.streams.observer.unread import Unread
 
@@ -175,30 +191,52 @@ class ObserverFold:
         unread = self.read_offsets
         if not self._touched:
             return Changes({}, [], unread)
+        topic = self.context.topic("panes")
+        panes, progress = self._tell(self.models, WRITTEN)
+        outputs = [*self._take_letters(), *[pane_output(topic, pane) for pane in panes]]
+        outputs += progress_outputs(topic, progress)
+        state: dict[bytes, bytes | None] = {}
+        for name in sorted(self.models):
+            state.update(model_records(self.models[name]))
+        state.update(pool_records(self.pools))
+        state.update([self.clock_record()])
+        return Changes(state, outputs, unread)
+
+    def replay(self, model: str) -> tuple[list[Pane | Progress], int]:
+        """``collect`` of a replay: what its records of this model would hold, in their order; how many dead letters
+        there were. No bytes are made of it, nor of a state that nobody goes on from."""
+        self._read_all()
+        if not self._touched:
+            return [], 0
+        panes, progress = self._tell([model], AS_THEY_ARE)
+        forget_changes(self.models.values(), self.pools)
+        return [*map(event_of, panes), progress], len(self._take_letters())
+
+    def _tell(self, names: Container[str], numbers: Numbers) -> tuple[list[PlainPane], Progress]:
+        """What is due of these models, and how far the partition has come by it."""
         self._touched = False
         self._drain()
-        outputs, self._outputs = self._outputs, []
-        self._pending_bytes = 0
-        topic = self.context.topic("panes")
-        state: dict[bytes, bytes | None] = {}
         least = min(self._greatest)
         for pool in self.pools:
             pool.settle(*self._greatest)
         read_ahead(chain.from_iterable([model.rows_to_read(*self._greatest) for model in self.models.values()]))
-        for name in sorted(self.models):
-            model = self.models[name]
-            for told in model.collect(*self._greatest):
-                outputs.append(pane_output(topic, pane_of(model, told, self.partition)))
-            for due, totals in model.counters.take_due(least - model.clock.disorder_seconds):
-                outputs.append(pane_output(topic, counters_of(model, due, totals, self.partition)))
-                model.changed = True
-            state.update(model_records(model))
-        state.update(pool_records(self.pools))
-        outputs += progress_outputs(topic, self._progress())
+        found = []
+        for name, model in sorted(self.models.items()):
+            told = model.collect(*self._greatest)
+            changed = model.counters.take_due(least - model.clock.disorder_seconds)
+            model.changed |= bool(changed)
+            if name in names:
+                found += [pane_of(model, one, self.partition, numbers) for one in told]
+                found += [counters_of(model, due, totals, self.partition) for due, totals in changed]
+        progress = self._progress()
         self._told_until = {c: c.last_instant(least - c.disorder_seconds) for c in self._clocks}
         self._replay_passed()
-        state.update([self.clock_record()])
-        return Changes(state, outputs, unread)
+        return found, progress
+
+    def _take_letters(self) -> list[Output]:
+        letters, self._outputs = self._outputs, []
+        self._pending_bytes = 0
+        return letters
 
     def clock_record(self) -> tuple[bytes, bytes]:
         """How far the partition has come."""

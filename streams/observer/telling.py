@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
 from driftloop.schemas.codec import encode, header_bytes
-from driftloop.schemas.events import Pane, Progress
+from driftloop.schemas.events import Bins, Pane, Progress
 from driftloop.schemas.headers import SUBJECT, cloud_event_headers, event_id
 from driftloop.schemas.pane_bytes import PlainBins, PlainPane, long_of, longs, plain_body
 from driftloop.streams.fold import Output
@@ -13,12 +17,25 @@ from driftloop.streams.observer.panes.segments import SegmentPanes
 from driftloop.streams.observer.panes.sketch import Layout
 from driftloop.streams.observer.panes.table import NOWHERE, Sums
 from driftloop.streams.observer.panes.value import told_sums
+from numpy.typing import NDArray
 
 SERVICE = "observer"
 _PANE_HEADER = header_bytes(Pane)
 
 
-def pane_of(fold: ModelFold, told: Told, partition: int) -> PlainPane:
+class Numbers(NamedTuple):
+    """What is made of the numbers of histograms: ``many`` of an array, ``one`` of a single one."""
+
+    many: Callable[[NDArray[Any]], list[Any]]
+    one: Callable[[int], Any]
+
+
+WRITTEN = Numbers(longs, long_of)
+AS_THEY_ARE = Numbers(np.ndarray.tolist, int)
+"""For a replay, which hands events over (``event_of``)."""
+
+
+def pane_of(fold: ModelFold, told: Told, partition: int, numbers: Numbers = WRITTEN) -> PlainPane:
     """The event for a pane that is due."""
     edition, kind = told.edition, told.panes.kind
     key, total = told.pane.key, told.pane.total
@@ -29,7 +46,7 @@ def pane_of(fold: ModelFold, told: Told, partition: int) -> PlainPane:
         seat, champion = told.panes.place_of(key)
         against = fold.seats.names[champion][0]
     version, role = fold.seats.names[seat]
-    counts, histograms = _split(told.panes.layout, total)
+    counts, histograms = _split(told.panes.layout, total, numbers)
     sums: dict[str, float] = {}
     if kind == "features":
         counts |= edition.sketch.derived_counts(total.columns, total.counts)
@@ -38,7 +55,7 @@ def pane_of(fold: ModelFold, told: Told, partition: int) -> PlainPane:
     else:
         counts["unlabelled"] = counts["pairs"] - counts.get("labelled", 0)
         sums = told_sums(paired.UNITS if kind == paired.KIND else edition.task.units, total.sums)
-        histograms.append(PlainBins("delay", [long_of(key.bucket)], [long_of(counts["pairs"])]))
+        histograms.append(PlainBins("delay", [numbers.one(key.bucket)], [numbers.one(counts["pairs"])]))
     return PlainPane(
         fold.model,
         version,
@@ -66,6 +83,13 @@ def counters_of(fold: ModelFold, due: float, totals: dict[str, int], partition: 
     start = due - spec.pane_seconds
     place = (start, spec.pane_seconds, partition, "counters", -1, due, 0)
     return PlainPane(fold.model, "", "", spec.spec, *place, *NOWHERE, totals, {}, (), "", "")
+
+
+def event_of(pane: PlainPane) -> Pane:
+    """The event that the record of this pane holds; its numbers are as they are."""
+    p = pane._asdict()
+    histograms = tuple([Bins(name, tuple(bins), tuple(counts)) for name, bins, counts in pane.histograms])
+    return Pane(**p | {"histograms": histograms})
 
 
 def pane_output(topic: str, pane: PlainPane) -> Output:
@@ -102,10 +126,10 @@ def progress_outputs(topic: str, progress: Progress) -> list[Output]:
     return [Output(topic, None, value, partition, headers) for partition in range(p.partitions)]
 
 
-def _split(layout: Layout, total: Sums) -> tuple[dict[str, int], list[PlainBins]]:
+def _split(layout: Layout, total: Sums, numbers: Numbers) -> tuple[dict[str, int], list[PlainBins]]:
     """(counts by name, histograms) out of the flat columns."""
     ends = total.columns.searchsorted(layout.ends).tolist()
-    bins, counts_there = longs(total.columns - layout.firsts[total.columns]), longs(total.counts)
+    bins, counts_there = numbers.many(total.columns - layout.firsts[total.columns]), numbers.many(total.counts)
     counts: dict[str, int] = {}
     histograms: list[PlainBins] = []
     start = 0

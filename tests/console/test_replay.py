@@ -12,11 +12,13 @@ from driftloop.console.replay.trainings import trainings
 from driftloop.console.replay.verdict import compare, last_windows
 from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.catalogue import Catalogue
-from driftloop.schemas.codec import encode
+from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.events import GroundTruth, MonitorApplied, TimeMarker, WindowMeasured
 from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.murmur2 import partition_of
-from driftloop.streams.fold import SourceRecords
+from driftloop.streams.fold import FoldContext, SourceRecords
+from driftloop.streams.judge.fold import JudgeFold
+from driftloop.streams.observer.fold import ObserverFold
 
 HOUR = 3_600.0
 START = 1_600_041_600.0  # 2020-09-14 00:00 UTC
@@ -57,11 +59,20 @@ def logs(seed: int) -> Logs:
     return found
 
 
+def full_name(short: str) -> str:
+    return f"t.{short}.v1"
+
+
+def catalogue_of_loans() -> Catalogue:
+    catalogue = Catalogue()
+    catalogue.absorb("monitors", 0, b"loans", encode(MonitorApplied("loans", LOANS.spec, LOANS.to_json())))
+    return catalogue
+
+
 def replayed(found: Logs, seed: int, most: int) -> list[Told]:
     """Through the pipeline, in pieces of up to ``most`` records, the partitions and topics as the dice fall."""
-    catalogue, rng = Catalogue(), random.Random(seed)
-    catalogue.absorb("monitors", 0, b"loans", encode(MonitorApplied("loans", LOANS.spec, LOANS.to_json())))
-    pipeline = Pipeline("loans", PARTITIONS, catalogue, lambda short: f"t.{short}.v1")
+    rng = random.Random(seed)
+    pipeline = Pipeline("loans", PARTITIONS, catalogue_of_loans(), full_name)
     done = dict.fromkeys(found, 0)
     while left := [place for place, log in found.items() if done[place] < len(log)]:
         (topic, partition), count = rng.choice(left), rng.randint(1, most)
@@ -70,7 +81,7 @@ def replayed(found: Logs, seed: int, most: int) -> list[Told]:
         done[topic, partition] = end = first + len(some)
         keys, values = [key for key, _ in some], [value for _, value in some]
         stamps, lag = [int((START + 99 * HOUR) * 1000)] * len(some), len(found[topic, partition]) - end
-        full = f"t.{topic}.v1"
+        full = full_name(topic)
         pipeline.absorb(
             SourceRecords(full, partition, range(first, end), keys, values, stamps, [()] * len(some), lag)
         )
@@ -99,6 +110,30 @@ def test_every_record_counts_once(told: list[Told]) -> None:
 def test_the_order_in_which_records_come_changes_no_byte(told: list[Told], seed: int, most: int) -> None:
     verdict = compare(told, replayed(logs(1), seed, most))
     assert (verdict.difference, verdict.windows, verdict.ahead) == ("", len(windows(told)), 0)
+
+
+def test_panes_and_events_are_handed_over_as_their_records_would_hold_them() -> None:
+    context = FoldContext(catalogue_of_loans(), lambda: None, PARTITIONS, full_name)
+    written, handed = ([ObserverFold(p, {}, context) for p in range(PARTITIONS)] for _ in range(2))
+    by_bytes, by_hand = JudgeFold(0, {}, context), JudgeFold(0, {}, context)
+    for (short, partition), log in sorted(logs(1).items(), reverse=True):
+        n, stamps = len(log), [int((START + 99 * HOUR) * 1000)] * len(log)
+        keys, values = [key for key, _ in log], [value for _, value in log]
+        records = SourceRecords(full_name(short), partition, range(n), keys, values, stamps, [()] * n, 0)
+        for fold in (written[partition], handed[partition]):
+            fold.absorb(records)
+    for partition in range(PARTITIONS):
+        records = [o.value for o in written[partition].collect().outputs if o.partition != 1]
+        panes, letters = handed[partition].replay("loans")
+        assert [repr(decode(value)) for value in records] == [repr(pane) for pane in panes]
+        assert letters == 0
+        n = len(records)
+        by_bytes.absorb(SourceRecords(full_name("panes"), 0, range(n), [None] * n, records, [0] * n, [()] * n, 0))
+        told = by_hand.replay(panes)
+        values = [o.value for o in by_bytes.collect().outputs]
+        assert values == [encode(event) for event in told]
+        assert [repr(decode(value)) for value in values] == [repr(event) for event in told]
+    assert len(values) > HOURS // 6
 
 
 def test_a_record_less_is_found_and_named(told: list[Told]) -> None:

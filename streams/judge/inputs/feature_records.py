@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from driftloop.streams.judge.inputs.feature_watch import FeatureWatch
-from driftloop.streams.judge.state import Records, Store, key
+from driftloop.streams.judge.state import Key, Records, Store, key
 
 WHOLE = ""
 """Name of a record that is all there is."""
@@ -41,5 +41,5 @@ class FeatureRecords:
         return found
 
 
-def _key(model: str, name: str) -> bytes:
+def _key(model: str, name: str) -> Key:
     return key("features", model, name) if name else key("features", model)

@@ -136,7 +136,7 @@ class EstimateWatch:
     def save(self, store: Store, model: str) -> None:
         """Where nothing can be estimated there is no record."""
         if self.trust.of[0]:
-            store.put_json(key("estimates", model), self.to_json())
+            store.put_json(key("estimates", model), self.to_json)
 
     @classmethod
     def restored(cls, records: Records) -> EstimateWatch:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -85,6 +85,17 @@ def pool_records(pools: Pools) -> Iterator[Record]:
             yield key_of("pool", name), _compact(_summary_of_pool(pool)).encode()
         yield from _row_records(name, "predictions", "met", pool.join.predictions)
         yield from _row_records(name, "truths", "used", pool.join.truths)
+
+
+def forget_changes(models: Iterable[ModelFold], pools: Pools) -> None:
+    """Nobody will go on from here: what has changed needs not be remembered, and would grow with the panes."""
+    for pool in pools:
+        for rows in pool.stores():
+            rows.forgotten.clear()
+    for model in models:
+        for edition in model.editions.values():
+            for panes in edition.panes.values():
+                panes.changed.clear()
 
 
 def restore_models(records: Mapping[bytes, bytes], replay: Replay = NOTHING) -> tuple[dict[str, ModelFold], Pools]:
