@@ -52,7 +52,8 @@ class Ledger:
         specification, layout = edition.specification, edition.layout_of(pane)
         start = windows.start_of(specification, pane.pane_start)
         if windows.forgotten_at(specification, start) <= now:
-            self.totals.panes_too_late += not pane.segment
+            if not pane.segment:
+                self.totals.too_late()
             return False
         if pane.role == HISTORY:
             pane = windows.counts_only(pane)

@@ -105,15 +105,18 @@ class PaneSums:
     def add(self, layout: Layout, pane: Pane, sign: int = 1) -> None:
         """Count a pane in; sign -1 takes it out again (a later one of its key replaces it). Offsets only widen."""
         places = layout.places[pane.kind]
-        at: list[int] = []
+        bins: list[int] = []
         counts: list[int] = []
+        firsts, lengths = [], []
         for histogram in pane.histograms:
             if histogram.name in places:
-                first = places[histogram.name][0]
-                at.extend([first + b for b in histogram.bins])
-                counts.extend(histogram.counts)
+                bins += histogram.bins
+                counts += histogram.counts
+                firsts.append(places[histogram.name][0])
+                lengths.append(len(histogram.bins))
         target = self.features if pane.kind == FEATURES else self.labels
-        target[at] += sign * np.asarray(counts, np.int64)
+        at = np.array(bins, np.int64) + np.repeat(np.array(firsts, np.int64), lengths)
+        target[at] += sign * np.array(counts, np.int64)
         for name in layout.counts:
             if name in pane.counts:
                 self.counts[name] = self.counts.get(name, 0) + sign * pane.counts[name]

@@ -23,19 +23,33 @@ class Totals:
     by_role: dict[str, list[int]] = field(default_factory=dict)
     counters: dict[int, dict[str, int]] = field(default_factory=dict)
     panes_too_late: int = 0
+    _told: dict[str, int] | None = field(default=None, init=False, compare=False, repr=False)
+    """Until something counts: every window that is told at an instant tells the same."""
 
     def add(self, role: str, predictions: int, labelled: int) -> None:
         """What a pane has brought."""
         known = self.by_role.setdefault(role, [0, 0])
         known[0] += predictions
         known[1] += labelled
+        self._told = None
 
     def count(self, partition: int, counters: Mapping[str, int]) -> None:
         """The counters of a partition, which replace its last."""
         self.counters[partition] = dict(counters)
+        self._told = None
+
+    def too_late(self) -> None:
+        """A pane came for a window that is forgotten."""
+        self.panes_too_late += 1
+        self._told = None
 
     def told(self) -> dict[str, int]:
         """As a window tells them, names sorted."""
+        if self._told is None:
+            self._told = self._added_up()
+        return self._told
+
+    def _added_up(self) -> dict[str, int]:
         found = dict.fromkeys(TOLD, 0)
         for counters in self.counters.values():
             for name, count in counters.items():

@@ -11,26 +11,54 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from driftloop.schemas.events import FeatureDrift, Pane, QualityBroken
+from driftloop.schemas.events import (
+    Estimate,
+    FairnessMeasured,
+    FeatureDrift,
+    Pane,
+    QualityBroken,
+    SegmentMeasured,
+)
 from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.streams.judge.labels.estimates import Trust
 from driftloop.streams.judge.labels.forecasts import Forecast
 from driftloop.streams.judge.state import Group, Kept, Key, pane_of
-from driftloop.streams.judge.sums import CONFUSION, FEATURES, Layout, PaneSums
+from driftloop.streams.judge.sums import CONFUSION, FEATURES, Layout, PaneSums, Total
 
 FEATURES_CLOSING, PROVISIONAL, LABELS_CLOSING = "features", "provisional", "labels"
 GRACE_PANES = 2
 """A record that is late within the horizon is due at most a pane after it (observer/time.py)."""
 
 
+class Numbers(NamedTuple):
+    """What the panes of a window say by themselves, whenever it is told."""
+
+    sums: Total
+    metrics: dict[str, Estimate]
+    segments: tuple[SegmentMeasured, ...]
+    fairness: tuple[FairnessMeasured, ...]
+
+
+class Drifts(NamedTuple):
+    """The features of a window ``measured`` against a ``reference`` (its name), and as ``told`` with the ``evidence``
+    against them, which differs from closing to closing."""
+
+    reference: str
+    measured: tuple[FeatureDrift, ...]
+    evidence: tuple[float, ...]
+    told: tuple[FeatureDrift, ...]
+
+
 @dataclass(slots=True)
 class Window:
     """``applied``: the panes that count, by state key, as they came. ``revision``: of the next emission.
 
-    ``drifts``: (reference, its features measured), kept until a pane of features comes: every closing tells them.
+    ``drifts``, ``estimated`` (under a trust): kept until a pane of features comes, for every closing tells them.
     ``segments``: sums by name of the segment. ``forecasts``: of its final coverage, by closing, until that is known.
-    ``quality``: the rules that it breaks, found when its predictions were complete.
+    ``quality``: the rules that it breaks, found when its predictions were complete. ``numbers``: worked out once
+    until the next pane comes; to half of all closings of the flights' year none came.
     """
 
     group: Group
@@ -38,10 +66,12 @@ class Window:
     panes: dict[float, PaneSums] = field(default_factory=dict)
     applied: dict[Key, Kept] = field(default_factory=dict)
     revision: int = 0
-    drifts: tuple[str, tuple[FeatureDrift, ...]] | None = None
+    drifts: Drifts | None = None
+    estimated: tuple[Trust, tuple[dict[str, Estimate], str]] | None = None
     segments: dict[str, PaneSums] = field(default_factory=dict)
     forecasts: dict[int, Forecast] = field(default_factory=dict)
     quality: tuple[QualityBroken, ...] = ()
+    numbers: Numbers | None = None
 
     def notes(self) -> dict[str, Any]:
         """What no pane says: its state record."""
@@ -59,8 +89,9 @@ class Window:
 
     def apply(self, layout: Layout, name: Key, pane: Pane, kept: Kept) -> tuple[int, int]:
         """Count a pane in, instead of the one before it of its key. (predictions, labelled) that came to it."""
+        self.numbers = None
         if pane.kind == FEATURES and not pane.segment:
-            self.drifts = None
+            self.drifts = self.estimated = None
         whose: tuple[dict[Any, PaneSums], str | float] = (self.panes, pane.pane_start)
         if pane.segment:
             whose = (self.segments, pane.segment)

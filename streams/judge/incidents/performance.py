@@ -25,6 +25,7 @@ from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.judge.incidents import incidents
 from driftloop.streams.judge.incidents.incidents import Incident
 from driftloop.streams.judge.inputs.features import families
+from driftloop.streams.judge.last_verdict import LastVerdict
 from driftloop.streams.judge.metrics.tasks import loss_of
 from driftloop.streams.judge.reference import LossBaseline, Reference
 from driftloop.streams.judge.sums import Counts
@@ -67,6 +68,9 @@ class Performance:
     test: e_detector.State | None = None
     alarmed_at: float = NEVER
     incident: Incident = field(default_factory=Incident)
+    _last: LastVerdict[e_detector.Settings, e_detector.State] = field(
+        default_factory=lambda: LastVerdict(e_detector.verdict), init=False, compare=False, repr=False
+    )
 
     def replaced(self, specification: MonitorSpecification, as_of: float, champion: str) -> list[Told]:
         """Another version is champion from now on."""
@@ -171,7 +175,7 @@ class Performance:
         if reference.loss is None:
             return None
         settings = settings_of(specification, reference.loss)
-        verdict = e_detector.verdict(settings, self.test or e_detector.start(settings))
+        verdict = self._last.of(settings, self.test or e_detector.start(settings))
         steps = self.test.steps if self.test else 0
         recent = self.alarmed_at > as_of - specification.window_seconds
         return TestState(incidents.LOSS, verdict.statistic, verdict.threshold, steps, recent)

@@ -135,7 +135,8 @@ class Silencing:
         return told
 
     def _window(self, told: WindowMeasured) -> WindowMeasured:
-        told = replace(told, silenced_incidents=self._silenced(told))
+        if silenced := self._silenced(told):
+            told = replace(told, silenced_incidents=silenced)
         silence = self.maintenance(told.window_start, told.window_start + told.window_seconds)
         if silence is None:
             return told

@@ -18,6 +18,7 @@ from driftloop.schemas.events import DriftDetected, TestState
 from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.judge.incidents.performance import NEVER
 from driftloop.streams.judge.inputs import features
+from driftloop.streams.judge.last_verdict import LastVerdict
 from driftloop.streams.judge.reference import Reference
 from driftloop.streams.judge.sums import Counts, Layout
 
@@ -33,6 +34,9 @@ class ConformalWatch:
     carried_rows: int = 0
     evidence: tuple[float, ...] = ()
     blind_below: float | None = field(default=None, init=False, compare=False)
+    _last: LastVerdict[window_csr.Settings, window_csr.State] = field(
+        default_factory=lambda: LastVerdict(window_csr.verdict), init=False, compare=False, repr=False
+    )
 
     def restart(self) -> None:
         self.test, self.alarmed_at, self.carried, self.carried_rows, self.evidence = None, NEVER, None, 0, ()
@@ -68,7 +72,7 @@ class ConformalWatch:
     def told(self, specification: MonitorSpecification, as_of: float) -> TestState:
         """The test as a window tells it. ``alarmed``: within the last window."""
         settings = features.settings_of(specification)
-        verdict = window_csr.verdict(settings, self.test or window_csr.start(settings))
+        verdict = self._last.of(settings, self.test or window_csr.start(settings))
         steps = self.test.steps if self.test else 0
         recent = self.alarmed_at > as_of - specification.window_seconds
         return TestState(features.DETECTOR, verdict.statistic, verdict.threshold, steps, recent)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields
+from operator import attrgetter
 
 import numpy as np
 from driftloop.detectors import distances, window_csr
@@ -81,20 +82,26 @@ def with_evidence(
     if not log_evidence:
         return tuple(drifts)
     known = dict(zip((f.name for f in specification.features), log_evidence, strict=True))
-    return tuple([replace(drift, log_evidence=max(known[drift.feature], LOG_EVIDENCE_LEAST)) for drift in drifts])
+    return tuple([FeatureDrift(*_but_evidence(d), max(known[d.feature], LOG_EVIDENCE_LEAST)) for d in drifts])
+
+
+_but_evidence = attrgetter(*[field.name for field in fields(FeatureDrift)[:-1]])
+"""Every field but the last: dataclasses.replace would take twice the time, thirteen times a window that is told."""
+assert fields(FeatureDrift)[-1].name == "log_evidence"
 
 
 def _measured(feature: Feature, counts: Counts, reference: Sequence[int]) -> FeatureDrift:
     n = int(counts.sum())
     numeric = feature.kind != "categorical"  # of an embedding it is the norm that is counted
-    seen = (counts + np.asarray(reference)) > 0  # where nobody has been, psi's half a count of few rows would tell
+    known = distances.doubles(reference)
+    seen = (counts + known) > 0  # where nobody has been, psi's half a count of few rows would tell
     return FeatureDrift(
         feature=feature.name,
         kind=feature.kind,
         count=n,
         missing=int(counts[-1]) / n,
         unseen=0.0 if numeric else int(counts[-2]) / n,
-        psi=distances.psi(counts[seen], np.asarray(reference)[seen]),
+        psi=distances.psi(counts[seen], known[seen]),
         js=distances.jensen_shannon(counts, reference),
         effect=distances.mean_shift(counts, reference) if numeric else distances.cohens_w(counts, reference),
         unit="sd" if numeric else "w",

@@ -44,7 +44,7 @@ def shares(hits: Counts, rows: Counts, z: float = Z) -> Shares:
     share = hits / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    low, high = np.clip(centre - half, 0.0, share), np.clip(centre + half, share, 1.0)
+    low, high = np.minimum(np.maximum(centre - half, 0.0), share), np.minimum(np.maximum(centre + half, share), 1.0)
     return Shares(share, np.where(rows > 0, low, 0.0), np.where(rows > 0, high, 1.0), rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from driftloop.schemas.events import FeatureDrift, LabelDelay, TestState, WindowMeasured
+from driftloop.schemas.events import Estimate, FeatureDrift, LabelDelay, TestState, WindowMeasured
 from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.judge.editions import Edition
 from driftloop.streams.judge.inputs import features
@@ -17,7 +17,7 @@ from driftloop.streams.judge.metrics import fairness, segmented, tasks
 from driftloop.streams.judge.metrics.tasks import Measured
 from driftloop.streams.judge.reference import Reference
 from driftloop.streams.judge.sums import FEATURES, LABELS, Total, total
-from driftloop.streams.judge.windows import LABELS_CLOSING, Window, closings_passed
+from driftloop.streams.judge.windows import LABELS_CLOSING, Drifts, Numbers, Window, closings_passed
 
 OK, WARNING, DRIFT, UNKNOWN = "OK", "WARNING", "DRIFT", "UNKNOWN"
 
@@ -56,19 +56,15 @@ def measure(
     edition: Edition, reference: Reference | None, known: Delays, window: Window, moment: Moment
 ) -> WindowMeasured:
     """The window as of ``moment``; its revision is the window's. Notes its forecast, learns from it at the end."""
-    specification, layout = edition.specification, edition.layout
-    sums = total(layout, (window.panes[start] for start in sorted(window.panes)))
+    specification = edition.specification
+    numbers = window.numbers = window.numbers or _numbers(edition, window)
+    sums = numbers.sums
     drifts: tuple[FeatureDrift, ...] = ()
     if reference is not None and sums.predictions:
-        if window.drifts is None or window.drifts[0] != reference.name:
-            current = features.histograms(layout, specification, sums.features)
-            window.drifts = (reference.name, features.measure(specification, current, reference.features))
-        drifts = features.with_evidence(specification, window.drifts[1], moment.evidence)
+        drifts = _drifts(edition, reference, window, sums, moment.evidence)
     status, reason = judge(specification, reference, sums, moment)
     coverage = _coverage(specification, known, window, sums, moment)
-    score = layout.read(FEATURES, sums.features, "score")
-    estimated, estimate_reason = estimates.told(specification, moment.trust, score, sums.decisions)
-    labels = Measured(layout.read_all(LABELS, sums.labels), sums.sums, sums.counts, sums.decisions)
+    estimated, estimate_reason = _estimated(edition, window, sums, moment.trust)
     return WindowMeasured(
         model=specification.model,
         version=window.group.version,
@@ -86,7 +82,7 @@ def measure(
         labelled=sums.labelled,
         coverage=coverage.now,
         expected_final_coverage=coverage.expected,
-        metrics=tasks.performance(specification, labels),
+        metrics=numbers.metrics,
         features=drifts,
         tests=moment.tests,
         open_incidents=moment.open_incidents,
@@ -96,15 +92,51 @@ def measure(
         expected_final_coverage_low=coverage.low,
         expected_final_coverage_high=coverage.high,
         label_delays=_label_delays(specification, known, window, sums, moment),
-        segments=segmented.measure(specification, edition.segment_layout, edition.segments, window.segments),
+        segments=numbers.segments,
         segments_omitted=segmented.omitted(specification),
-        fairness=fairness.measure(specification, edition.segment_layout, window.segments),
+        fairness=numbers.fairness,
         quality=window.quality,
         quality_incidents=moment.quality_incidents,
         blind_below=moment.blind_below,
         estimated=estimated,
         estimate_reason=estimate_reason,
     )
+
+
+def _numbers(edition: Edition, window: Window) -> Numbers:
+    specification, layout = edition.specification, edition.layout
+    sums = total(layout, (window.panes[start] for start in sorted(window.panes)))
+    labels = Measured(layout.read_all(LABELS, sums.labels), sums.sums, sums.counts, sums.decisions)
+    return Numbers(
+        sums,
+        tasks.performance(specification, labels),
+        segmented.measure(specification, edition.segment_layout, edition.segments, window.segments),
+        fairness.measure(specification, edition.segment_layout, window.segments),
+    )
+
+
+def _drifts(
+    edition: Edition, reference: Reference, window: Window, sums: Total, evidence: tuple[float, ...]
+) -> tuple[FeatureDrift, ...]:
+    specification, known = edition.specification, window.drifts
+    if known is None or known.reference != reference.name:
+        current = features.histograms(edition.layout, specification, sums.features)
+        measured = features.measure(specification, current, reference.features)
+    elif known.evidence == evidence:
+        return known.told
+    else:
+        measured = known.measured
+    told = features.with_evidence(specification, measured, evidence)
+    window.drifts = Drifts(reference.name, measured, evidence, told)
+    return told
+
+
+def _estimated(edition: Edition, window: Window, sums: Total, trust: Trust) -> tuple[dict[str, Estimate], str]:
+    known = window.estimated
+    if known is None or known[0].calibration is not trust.calibration or known[0].reason != trust.reason:
+        score = edition.layout.read(FEATURES, sums.features, "score")
+        window.estimated = known = trust, estimates.told(edition.specification, trust, score, sums.decisions)
+    return known[1]
 
 
 def judge(

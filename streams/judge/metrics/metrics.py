@@ -13,6 +13,11 @@ from driftloop.schemas.bins import LOSS_MOST, SCORE_EDGES
 from driftloop.schemas.events import Estimate
 from driftloop.streams.judge.metrics.intervals import Counts, Floats, Z
 
+_LOW, _HIGH = np.concatenate(([0.0], SCORE_EDGES)), np.concatenate((SCORE_EDGES, [1.0]))
+_IF_NONE = _LOW**2, _HIGH**2
+_IF_ONE = (1 - _HIGH) ** 2, (1 - _LOW) ** 2
+"""The least and the largest squared error of a score in each bin, by its label."""
+
 
 def log_loss(total: float, total_squared: float, n: int) -> Estimate | None:
     """Mean log loss in nats from sum and sum of squares; normal interval. One row: any loss there is."""
@@ -36,9 +41,7 @@ def brier(total: float, negatives: Counts, positives: Counts) -> Estimate | None
     if n < 1:
         return None
     value = total / n
-    low, high = np.concatenate(([0.0], SCORE_EDGES)), np.concatenate((SCORE_EDGES, [1.0]))
-    spread = negatives @ _furthest(low**2, high**2, value)
-    spread += positives @ _furthest((1 - high) ** 2, (1 - low) ** 2, value)
+    spread = negatives @ _furthest(*_IF_NONE, value) + positives @ _furthest(*_IF_ONE, value)
     half = Z * math.sqrt(float(spread) / n / n)
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), n)
 

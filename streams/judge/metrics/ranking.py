@@ -72,12 +72,13 @@ def _precisions(p: Floats, above: Floats, false: Floats, mixed: Floats) -> Float
     """
     c = 1.0 + mixed
     a = (above + false) / c
-    return np.asarray(p / c + (mixed * above - false) / c**2 * (_digamma(a + p + 1) - _digamma(a + 1)))
+    upper, lower = _digamma(np.stack([a + p + 1, a + 1]))
+    return np.asarray(p / c + (mixed * above - false) / c**2 * (upper - lower))
 
 
 def _digamma(x: Floats) -> Floats:
     """Of x >= 1, to 1e-10: eight steps up, then the asymptotic series. scipy's would cost a worker 15 MB."""
-    steps = sum(1.0 / (x + k) for k in range(8))
+    steps = (1.0 / (x + np.arange(8.0).reshape(-1, *[1] * x.ndim))).sum(axis=0)
     y = x + 8.0
     return np.asarray(np.log(y) - 1 / (2 * y) - 1 / (12 * y**2) + 1 / (120 * y**4) - 1 / (252 * y**6) - steps)
 

@@ -33,6 +33,7 @@ from driftloop.schemas.monitor.specification import Feature, MonitorSpecificatio
 from driftloop.streams.judge.labels.label_gaps import HALF, Stopped
 from driftloop.streams.judge.metrics.intervals import Counts, shares
 from driftloop.streams.judge.quality.quality_history import Usual
+from numpy.typing import NDArray
 
 SURE = 4.0
 """Standard errors: one in 30,000 beyond it by chance. A model of 100 features asks 200 such questions a window."""
@@ -46,6 +47,8 @@ BROKEN_MOST = 32
 """Told of one window, the clearest of each rule first."""
 LIMITS_KEPT_MOST = 4_096
 """They follow from the reference alone, and every window asks for all of them anew."""
+
+Edges = tuple[float, ...] | None
 
 
 class Facts(NamedTuple):
@@ -148,8 +151,8 @@ def _outside(
     span, limit = range_of(rules, feature), rules.limit("out_of_range", feature.name)
     if span is None:
         return
-    hits, rows = _beyond(feature, counts, span)
-    usual, known = (0, 0) if before is None else _beyond(feature, before, span)
+    hits, rows = _beyond(feature.edges, counts, span)
+    usual, known = (0, 0) if before is None else _usually_beyond(feature.edges, tuple(before), span)
     if limit is None and rules.of(feature.name).range is not None:
         limit = DECLARED_RANGE
     elif limit is None and before is not None:
@@ -157,11 +160,22 @@ def _outside(
     yield from broken_share("out_of_range", feature.name, hits, rows, limit, usual / max(1, known))
 
 
-def _beyond(feature: Feature, counts: Sequence[int] | Counts, span: Range) -> tuple[int, int]:
+def _beyond(edges: Edges, counts: Sequence[int] | Counts, span: Range) -> tuple[int, int]:
     """(values outside, values): bin k > 0 begins at edge k - 1, and the ends are among the edges."""
     there = np.asarray(counts)[:-1]
-    inside = [span[0] <= edge <= span[1] for edge in feature.edges or ()]
-    return int(there.sum() - there[1:][inside].sum()), int(there.sum())
+    rows = int(there.sum())
+    return rows - int(there[1:][_inside(edges, span)].sum()), rows
+
+
+@lru_cache(LIMITS_KEPT_MOST)
+def _usually_beyond(edges: Edges, before: tuple[int, ...], span: Range) -> tuple[int, int]:
+    return _beyond(edges, before, span)
+
+
+@lru_cache(LIMITS_KEPT_MOST)
+def _inside(edges: Edges, span: Range) -> NDArray[np.bool_]:
+    """Whether each bin that begins at an edge lies within the range."""
+    return np.array([span[0] <= edge <= span[1] for edge in edges or ()], bool)
 
 
 def _of_records(rules: QualityRules, usual: Usual, facts: Facts) -> Iterator[QualityBroken]:
