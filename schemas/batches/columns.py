@@ -177,18 +177,17 @@ def _fast_part(
     found: list[int | None] = list(map(memo.get, tails))
     try:
         tail = np.array(found, dtype=np.int32)
-    except TypeError:  # a None: some tails are new
-        every = zip(rows, tails, found, strict=True)
-        tail = np.array([_new_tail(reading, reader, memo, *row) for row in every], dtype=np.int32)
+    except TypeError:  # a None: some tails are new; of a model with many categories a few of every batch
+        for i, known in enumerate(found):
+            if known is None:
+                found[i] = _new_tail(reading, reader, memo, rows[i], tails[i])
+        tail = np.array(found, dtype=np.int32)
     return _Part(row_numbers(rows), *reader.split(block), tail, vectors)
 
 
-def _new_tail(
-    reading: Reading, reader: PredictionReader, memo: dict[bytes, int], row: int, data: bytes, found: int | None
-) -> int:
+def _new_tail(reading: Reading, reader: PredictionReader, memo: dict[bytes, int], row: int, data: bytes) -> int:
     """The index of a row's tail, -1 if it cannot be read."""
-    if found is None:
-        found = memo.get(data)  # an earlier row of this batch may have brought it
+    found = memo.get(data)  # an earlier row of this batch may have brought it
     if found is None:
         try:
             reading.value(row)
