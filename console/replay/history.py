@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -115,7 +116,7 @@ class History:
             offsets,
             list(map(Message.key, found)),
             list(map(Message.value, found)),
-            [m.timestamp()[1] for m in found],
+            list(map(itemgetter(1), map(Message.timestamp, found))),
             [()] * len(found),  # wanted for dead letters only
             end - 1 - offsets[-1] if tp in self._open else 0,
         )
