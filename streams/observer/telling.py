@@ -88,7 +88,8 @@ def counters_of(fold: ModelFold, due: float, totals: dict[str, int], partition: 
 def event_of(pane: PlainPane) -> Pane:
     """The event that the record of this pane holds; its numbers are as they are."""
     p = pane._asdict()
-    histograms = tuple([Bins(name, tuple(bins), tuple(counts)) for name, bins, counts in pane.histograms])
+    numbers: Callable[[Any], tuple[int, ...]] = tuple
+    histograms = tuple([Bins(name, numbers(bins), numbers(counts)) for name, bins, counts in pane.histograms])
     return Pane(**p | {"histograms": histograms})
 
 
