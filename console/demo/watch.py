@@ -24,7 +24,7 @@ from driftloop.schemas.settings import Settings
 TOPICS = ("decisions", "windows", "drift")
 POLL_SECONDS = 0.05
 """A record wakes the poll at once; the limit is how soon a dead process is noticed."""
-SILENCE_SECONDS_MOST = 90.0
+SILENCE_SECONDS_MOST = 300.0
 """A machine that is busy with something else may need many seconds for a training, but not without a word."""
 ENDS = ("promoted", "rejected", "failed")
 

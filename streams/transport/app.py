@@ -22,6 +22,8 @@ FETCH_BYTES_A_PARTITION = 256 * 1024
 """A larger record is still fetched, alone. 24 partitions of 1 MB (the default) would cost 85 MB more resident."""
 CHUNKS_A_POLL_MOST = 24
 """One poll hands over what has been fetched of up to so many partitions (fetching/)."""
+HEARTBEAT_SECONDS_MOST = 3.0
+"""A heartbeat also tells of a rebalance: whoever joins must not wait for it the longer, the longer the session."""
 EVENTS_WAITING_MOST = 2 * BUNDLES_WAITING_MOST
 """In Faust's queue: more than there can be, fetching/bundle.py bounds them."""
 
@@ -57,7 +59,7 @@ def build_app(service: Service, settings: Settings, partitions: Partitions) -> S
         broker_credentials=faust_credentials(settings),
         broker_client_id=client_id(service, settings),
         broker_session_timeout=session,
-        broker_heartbeat_interval=session / 3.4,
+        broker_heartbeat_interval=min(session / 3.4, HEARTBEAT_SECONDS_MOST),
         broker_rebalance_timeout=max(12.0, session),
         broker_request_timeout=max(90.0, session + 1),
         broker_commit_interval=1.0,

@@ -57,7 +57,7 @@ class Parent:
     def __init__(self, settings: Settings, log: Path) -> None:
         self.settings, self.log = settings, log
         self.admin = AdminClient(settings.confluent())
-        environment = replace(settings, session_seconds=20.0, instance_id="here").environment(os.environ)
+        environment = replace(settings, session_seconds=3 * GUARD_SECONDS, instance_id="here").environment(os.environ)
         command = [sys.executable, "-m", "driftloop.console", "observer", "--workers", "2"]
         with log.open("wb") as file:
             self.process = subprocess.Popen(command, env=environment, stdout=file, stderr=file)

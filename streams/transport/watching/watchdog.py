@@ -28,9 +28,10 @@ class Signs(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Ticks (seconds) after which it is an end."""
+    """Ticks (seconds) after which it is an end. ``loop``: 20 have ended a judge at work, one of two dozen runnable
+    processes on two cores."""
 
-    loop: int = 20
+    loop: int = 60
     polls: int = 45
     bring_up: int = 600
 
