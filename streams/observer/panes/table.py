@@ -137,8 +137,10 @@ class Table:
         """Columns and counts are copied, so that none of them keeps the memory of all."""
         counts = self._counts[rows]
         counts[:, -1] = 0
-        where, columns = counts.nonzero()
-        values, bins = counts[where, columns], columns.astype(np.int32)
+        flat = counts.ravel()
+        there = np.flatnonzero(flat != 0)  # of flags in one dimension, which takes numpy a fraction of the time
+        where = there // self.width
+        values, bins = flat[there], (there - where * self.width).astype(np.int32)
         ends = np.bincount(where, minlength=len(rows)).cumsum().tolist()
         firsts = np.where(self._lasts[rows] >= 0, self._firsts[rows], -1).tolist()
         each = zip([0, *ends], ends, self._sums[rows].tolist(), firsts, self._lasts[rows].tolist(), strict=False)
