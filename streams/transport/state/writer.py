@@ -24,6 +24,9 @@ SILENT.disabled = True  # it would print FATAL to stderr when fenced, whatever i
 
 TRANSACTION_SECONDS_MOST = 30
 CALL_SECONDS = 5.0
+LINGER_MS = 20
+"""About what a transaction takes to fill; its commit sends what is left at once, for a flush does not wait. A record
+that is sent as soon as it is produced is a request by itself, and a checkpoint of a hundred models has hundreds."""
 RECORD_BYTES_MOST = 16 << 20
 
 
@@ -63,7 +66,7 @@ class Writer:
                 transactional_id=self._transactional_id,
                 client_id=self._transactional_id,
                 transaction_timeout_ms=TRANSACTION_SECONDS_MOST * 1000,
-                linger_ms=0,
+                linger_ms=LINGER_MS,
                 partitioner="murmur2_random",
                 compression_type="lz4",
                 message_max_bytes=RECORD_BYTES_MOST,
