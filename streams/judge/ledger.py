@@ -23,7 +23,7 @@ from driftloop.streams.judge.labels.forecasts import Delays
 from driftloop.streams.judge.state import Group, Kept, Key, Records, Store, bytes_of, key, pane_key, pane_of
 from driftloop.streams.judge.sums import PaneSums, ranges
 from driftloop.streams.judge.totals import Totals
-from driftloop.streams.judge.windows import Window
+from driftloop.streams.judge.windows import LastTold, Window
 
 CHAMPION, HISTORY = "champion", "history"
 LEARNS_DELAYS = (CHAMPION, HISTORY)
@@ -41,6 +41,7 @@ class Ledger:
         self.delays = Delays()
         self._maturing: list[tuple[float, float, Group]] = []
         self._corrected: set[tuple[Group, float]] = set()
+        self._last_told = LastTold()
 
     def apply(self, pane: Pane, kept: Kept, now: float) -> bool:
         """Count a features or labels pane in at ``now``. False: its window has been forgotten.
@@ -164,6 +165,7 @@ class Ledger:
     def told(self, window: Window, model: str) -> None:
         """The window has been told under its revision; the next has the next."""
         window.revision += 1
+        self._last_told.add(window)
         self.store.put_json(key("window", model, *window.group, window.start), window.notes)
 
     def empty_window(self, group: Group, start: float, model: str) -> Window:

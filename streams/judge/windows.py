@@ -28,6 +28,8 @@ from driftloop.streams.judge.state import Group, Kept, Key, pane_of
 from driftloop.streams.judge.sums import CONFUSION, FEATURES, Layout, PaneSums, Total
 
 FEATURES_CLOSING, PROVISIONAL, LABELS_CLOSING = "features", "provisional", "labels"
+NUMBERS_KEPT_MOST = 32
+"""Windows of a model whose numbers are kept: those of hundreds with segments would be a hundred megabytes."""
 GRACE_PANES = 2
 """A record that is late within the horizon is due at most a pane after it (observer/time.py)."""
 
@@ -58,7 +60,7 @@ class Window:
     ``drifts``, ``estimated`` (under a trust): kept until a pane of features comes, for every closing tells them.
     ``segments``: sums by name of the segment. ``forecasts``: of its final coverage, by closing, until that is known.
     ``quality``: the rules that it breaks, found when its predictions were complete. ``numbers``: worked out once
-    until the next pane comes; to half of all closings of the flights' year none came.
+    until the next pane comes (to half of all closings of the flights' year none came), if it is among the last told.
     """
 
     group: Group
@@ -104,6 +106,20 @@ class Window:
         sums.add(layout, pane)
         self.applied[name] = kept
         return sums.predictions - predictions, sum(sums.labelled) - labelled
+
+
+class LastTold:
+    """The windows of a model that were told last, with their numbers; what is told less often works them out anew."""
+
+    def __init__(self) -> None:
+        self._windows: dict[int, Window] = {}
+
+    def add(self, window: Window) -> None:
+        """It has been told."""
+        self._windows.pop(id(window), None)
+        self._windows[id(window)] = window
+        if len(self._windows) > NUMBERS_KEPT_MOST:
+            self._windows.pop(next(iter(self._windows))).numbers = None
 
 
 def closings_passed(specification: MonitorSpecification, start: float, as_of: float) -> int:

@@ -6,14 +6,18 @@ import bisect
 import math
 
 import pytest
+from driftloop.schemas.codec import encode
 from driftloop.schemas.events import WindowMeasured
+from driftloop.streams.judge import windows as judge_windows
 
 from .scenes import (
     DAY,
     HOUR,
+    MODEL,
     REFERENCE_ROWS,
     SPEC,
     START,
+    Judge,
     Row,
     Shelf,
     baselines_of,
@@ -22,6 +26,7 @@ from .scenes import (
     judged,
     make_rows,
     panes_of,
+    streams_of,
 )
 
 EDGES = SPEC.delay_edges_seconds
@@ -74,6 +79,24 @@ def check(window: WindowMeasured, rows: list[Row]) -> None:
     if region is not None:
         assert region.count == len(predicted)
         assert region.missing == sum(r.region is None for r in predicted) / len(predicted)
+
+
+def test_numbers_are_kept_of_windows_told_last_and_the_others_say_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Several days wait for labels at a time; of two of them numbers are kept."""
+
+    def told() -> tuple[list[bytes], int]:
+        judge = Judge()
+        judge.run(*streams_of(panes_of(make_rows(1, 12, late=0.2)), 3, START + 9 * DAY))
+        windows = judge.fold.models[MODEL].ledger.windows.values()
+        return [encode(event) for event in judge.events], sum(window.numbers is not None for window in windows)
+
+    as_usual, kept_usually = told()
+    monkeypatch.setattr(judge_windows, "NUMBERS_KEPT_MOST", 2)
+    with_two, kept = told()
+    assert with_two == as_usual
+    assert kept == 2 < kept_usually
 
 
 def test_every_window_of_every_closing_is_what_the_rows_say() -> None:
