@@ -126,6 +126,8 @@ def test_a_worker_frozen_inside_its_transactions_adds_nothing_when_it_thaws(
     feed(settings, EACH_SIDE)
     gate = tmp_path / "thawed"
     frozen = workers.start(session_seconds=EXPELLED_SECONDS, commits_most=1, gate=str(gate))
+    # One that is still bringing a partition up would go on with that when it thaws, and fence its successor by it.
+    workers.wait_for(frozen, "ready: partitions 0, 1, 2, 3")
     progress(settings)
     frozen.send_signal(signal.SIGSTOP)
     other = workers.start()
