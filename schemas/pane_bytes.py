@@ -46,7 +46,7 @@ _LISTED = np.array([long_of(number) for number in range(LONGS_LISTED)], object)
 
 
 class PlainBins(NamedTuple):
-    """A histogram with its numbers as bytes (``longs``)."""
+    """A histogram; its numbers are bytes (``longs``) where it is to be written."""
 
     name: str
     bins: Sequence[bytes]
@@ -54,7 +54,8 @@ class PlainBins(NamedTuple):
 
 
 class PlainPane(NamedTuple):
-    """A Pane of which only the bytes are wanted: the event and its Bins take as long to make as to write."""
+    """A Pane on its way to a record: the event and its Bins would take as long to make as to write. A replay, which
+    wants the event, makes it of this (observer/telling.py, ``event_of``)."""
 
     model: str
     version: str

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from driftloop.schemas.events import DriftDetected
+from driftloop.schemas.events import DriftDetected, IncidentChanged, OffsetRange
 from driftloop.schemas.headers import event_id, rfc3339
 from driftloop.schemas.monitor.specification import MonitorSpecification
 
@@ -132,6 +132,31 @@ def close(incident: Incident, what: str) -> tuple[Incident, str]:
     """``QUIET`` or ``REPLACED`` has happened."""
     state, change = happen(incident, what)
     return (Incident() if state == CALM else incident), change
+
+
+def changed(
+    specification: MonitorSpecification,
+    incident: Incident,
+    change: str,
+    as_of: float,
+    summary: str,
+    offsets: tuple[OffsetRange, ...] = (),
+    kind: str = PERFORMANCE,
+) -> IncidentChanged:
+    """The event of a ``change`` of the incident."""
+    return IncidentChanged(
+        model=specification.model,
+        version=incident.version,
+        spec=specification.spec,
+        incident=incident.identity,
+        kind=kind,
+        change=change,
+        opened_at=incident.opened_at,
+        as_of=as_of,
+        summary=summary,
+        evidence=incident.evidence,
+        offsets=offsets,
+    )
 
 
 def ranked(evidence: tuple[DriftDetected, ...]) -> tuple[DriftDetected, ...]:

@@ -78,7 +78,7 @@ class Performance:
         before = self.incident
         self.incident, change = incidents.close(before, incidents.REPLACED)
         summary = f"{before.version} is no longer champion: {champion} is"
-        return [_changed(specification, before, change, as_of, summary)] if change else []
+        return [incidents.changed(specification, before, change, as_of, summary)] if change else []
 
     def mature(
         self,
@@ -128,8 +128,13 @@ class Performance:
         )
         return [
             found,
-            _changed(
-                specification, self.incident, told, pane.as_of, summary, pane.offsets_since(self.incident.began_at)
+            incidents.changed(
+                specification,
+                self.incident,
+                told,
+                pane.as_of,
+                summary,
+                pane.offsets_since(self.incident.began_at),
             ),
         ]
 
@@ -148,7 +153,7 @@ class Performance:
             self.incident, told = incidents.alarm(before, found, (*now.alarms, *beside), seconds)
             offsets = now.offsets_since(self.incident.began_at)
             words = incidents.expected_sentence(self.incident.version, now.alarms)
-            return [_changed(specification, self.incident, told, now.end, words, offsets)] if told else []
+            return [incidents.changed(specification, self.incident, told, now.end, words, offsets)] if told else []
         if not incidents.is_expected(before):
             return []
         words = f"what was expected is taken back: {now.reason}"
@@ -158,7 +163,7 @@ class Performance:
                 return []
             words = f"back to normal: what is expected is {now.fallen:+.4f} below the reference"
         self.incident, change = incidents.close(before, incidents.QUIET)
-        return [_changed(specification, before, change, now.end, words)]
+        return [incidents.changed(specification, before, change, now.end, words)]
 
     @property
     def open(self) -> tuple[str, ...]:
@@ -189,7 +194,7 @@ class Performance:
         mean = before.loss / before.rows
         words = loss_of(specification).words
         summary = incidents.sentence(words, pane.version, mean, baseline.mean, before.alarm_at, before.rows)
-        return [_changed(specification, before, change, pane.as_of, "back to normal: " + summary)]
+        return [incidents.changed(specification, before, change, pane.as_of, "back to normal: " + summary)]
 
     def to_json(self) -> dict[str, Any]:
         """All but the test, whose bytes are a record of their own."""
@@ -217,26 +222,3 @@ def settings_of(specification: MonitorSpecification, baseline: LossBaseline) -> 
 @lru_cache(maxsize=64)
 def _settings(mean: float, threshold: float, temper: float) -> e_detector.Settings:
     return e_detector.Settings(mean, threshold, tuple(bins.loss_floor().tolist()), temper=temper)
-
-
-def _changed(
-    specification: MonitorSpecification,
-    incident: Incident,
-    change: str,
-    as_of: float,
-    summary: str,
-    offsets: tuple[OffsetRange, ...] = (),
-) -> IncidentChanged:
-    return IncidentChanged(
-        model=specification.model,
-        version=incident.version,
-        spec=specification.spec,
-        incident=incident.identity,
-        kind="performance",
-        change=change,
-        opened_at=incident.opened_at,
-        as_of=as_of,
-        summary=summary,
-        evidence=incident.evidence,
-        offsets=offsets,
-    )

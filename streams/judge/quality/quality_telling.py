@@ -1,14 +1,13 @@
-"""What is said of broken rules: the alarms, the incident, and the sentences a person reads first. Pure."""
+"""What is said of broken rules: the alarms, and the sentences a person reads first. Pure."""
 
 from __future__ import annotations
 
 import math
 
-from driftloop.schemas.events import DriftDetected, IncidentChanged, OffsetRange, QualityBroken
+from driftloop.schemas.events import DriftDetected, QualityBroken
 from driftloop.schemas.headers import rfc3339
 from driftloop.schemas.monitor.quality import LEARNED
 from driftloop.schemas.monitor.specification import MonitorSpecification
-from driftloop.streams.judge.incidents.incidents import Incident
 from driftloop.streams.judge.labels.label_gaps import Stopped
 from driftloop.streams.judge.quality import quality
 
@@ -83,27 +82,4 @@ def detected(
         effect=b.value - b.usual,
         unit=b.unit,
         paging=paging,
-    )
-
-
-def changed(
-    specification: MonitorSpecification,
-    incident: Incident,
-    change: str,
-    as_of: float,
-    summary: str,
-    offsets: tuple[OffsetRange, ...],
-) -> IncidentChanged:
-    return IncidentChanged(
-        model=specification.model,
-        version=incident.version,
-        spec=specification.spec,
-        incident=incident.identity,
-        kind=KIND,
-        change=change,
-        opened_at=incident.opened_at,
-        as_of=as_of,
-        summary=summary,
-        evidence=incident.evidence,
-        offsets=offsets,
     )

@@ -28,7 +28,7 @@ from driftloop.streams.judge.quality import quality, quality_confirmed
 from driftloop.streams.judge.quality.quality import Facts
 from driftloop.streams.judge.quality.quality_confirmed import Calls, Lately
 from driftloop.streams.judge.quality.quality_history import History, Past
-from driftloop.streams.judge.quality.quality_telling import KIND, changed, detected, sentence
+from driftloop.streams.judge.quality.quality_telling import KIND, detected, sentence
 from driftloop.streams.judge.reference import Reference
 from driftloop.streams.judge.sums import Layout, Total
 
@@ -151,7 +151,7 @@ class QualityWatch:
             return [*fresh]
         end = window.start + specification.window_seconds
         summary = sentence(specification, found, window.start, self.stopped)
-        return [*fresh, changed(specification, self.incident, change, end, summary, offsets)]
+        return [*fresh, incidents.changed(specification, self.incident, change, end, summary, offsets, KIND)]
 
     def _quiet(self, specification: MonitorSpecification, window: Judged) -> list[Told]:
         before = self.incident = incidents.matured(self.incident, window.sums.predictions, 0.0)
@@ -160,7 +160,7 @@ class QualityWatch:
             return []
         self.incident, change = incidents.close(before, incidents.QUIET)
         summary = f"data quality is back to normal: {specification.quiet_windows} windows broke no rule"
-        return [changed(specification, before, change, end, summary, ())]
+        return [incidents.changed(specification, before, change, end, summary, kind=KIND)]
 
     @property
     def standing(self) -> tuple[tuple[str, str], ...]:
