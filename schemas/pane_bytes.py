@@ -54,8 +54,8 @@ class PlainBins(NamedTuple):
 
 
 class PlainPane(NamedTuple):
-    """A Pane on its way to a record: the event and its Bins would take as long to make as to write. A replay, which
-    wants the event, makes it of this (observer/telling.py, ``event_of``)."""
+    """A Pane on its way to a record: the event and its Bins would take as long to make as to write. Its fields are
+    the event's, in their order."""
 
     model: str
     version: str

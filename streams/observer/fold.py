@@ -16,7 +16,6 @@ from typing import Any
 from driftloop.schemas.batches.batch import PredictionColumns, TruthColumns
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import Pane, Progress
-from driftloop.schemas.pane_bytes import PlainPane
 from driftloop.streams.fold import BEGIN_ANEW, Changes, FoldContext, Output, SourceRecords
 from driftloop.streams.observer.join.rows import Rows
 from driftloop.streams.observer.model import ModelFold, Where
@@ -33,11 +32,11 @@ from driftloop.streams.observer.recovery.state import (
 )
 from driftloop.streams.observer.step import BACKLOG_RECORDS, source_ahead
 from driftloop.streams.observer.telling import (
-    AS_THEY_ARE,
-    WRITTEN,
-    Numbers,
+    EVENT,
+    RECORD,
+    Form,
+    PaneT,
     counters_of,
-    event_of,
     pane_of,
     pane_output,
     progress_outputs,
@@ -192,7 +191,7 @@ class ObserverFold:
         if not self._touched:
             return Changes({}, [], unread)
         topic = self.context.topic("panes")
-        panes, progress = self._tell(self.models, WRITTEN)
+        panes, progress = self._tell(self.models, RECORD)
         outputs = [*self._take_letters(), *[pane_output(topic, pane) for pane in panes]]
         outputs += progress_outputs(topic, progress)
         state: dict[bytes, bytes | None] = {}
@@ -208,11 +207,11 @@ class ObserverFold:
         self._read_all()
         if not self._touched:
             return [], 0
-        panes, progress = self._tell([model], AS_THEY_ARE)
+        panes, progress = self._tell([model], EVENT)
         forget_changes(self.models.values(), self.pools)
-        return [*map(event_of, panes), progress], len(self._take_letters())
+        return [*panes, progress], len(self._take_letters())
 
-    def _tell(self, names: Container[str], numbers: Numbers) -> tuple[list[PlainPane], Progress]:
+    def _tell(self, names: Container[str], form: Form[PaneT]) -> tuple[list[PaneT], Progress]:
         """What is due of these models, and how far the partition has come by it."""
         self._touched = False
         self._drain()
@@ -220,14 +219,14 @@ class ObserverFold:
         for pool in self.pools:
             pool.settle(*self._greatest)
         read_ahead(chain.from_iterable([model.rows_to_read(*self._greatest) for model in self.models.values()]))
-        found = []
+        found: list[PaneT] = []
         for name, model in sorted(self.models.items()):
             told = model.collect(*self._greatest)
             changed = model.counters.take_due(least - model.clock.disorder_seconds)
             model.changed |= bool(changed)
             if name in names:
-                found += [pane_of(model, one, self.partition, numbers) for one in told]
-                found += [counters_of(model, due, totals, self.partition) for due, totals in changed]
+                found += [pane_of(model, one, self.partition, form) for one in told]
+                found += [counters_of(model, due, totals, self.partition, form) for due, totals in changed]
         progress = self._progress()
         self._told_until = {c: c.last_instant(least - c.disorder_seconds) for c in self._clocks}
         self._replay_passed()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
-import numpy as np
 from driftloop.schemas.codec import encode, header_bytes
 from driftloop.schemas.events import Bins, Pane, Progress
 from driftloop.schemas.headers import SUBJECT, cloud_event_headers, event_id
@@ -23,20 +22,30 @@ SERVICE = "observer"
 _PANE_HEADER = header_bytes(Pane)
 
 
-class Numbers(NamedTuple):
-    """What is made of the numbers of histograms: ``many`` of an array, ``one`` of a single one."""
+PaneT = TypeVar("PaneT", PlainPane, Pane)
 
-    many: Callable[[NDArray[Any]], list[Any]]
+
+class Form(NamedTuple, Generic[PaneT]):
+    """What is made of a pane, and of its histograms' numbers: ``many`` of an array, ``one`` of a single one."""
+
+    many: Callable[[NDArray[Any]], Sequence[Any]]
     one: Callable[[int], Any]
+    histogram: Callable[..., Any]
+    pane: Callable[..., PaneT]
 
 
-WRITTEN = Numbers(longs, long_of)
-AS_THEY_ARE = Numbers(np.ndarray.tolist, int)
-"""For a replay, which hands events over (``event_of``)."""
+def _as_they_are(numbers: NDArray[Any]) -> tuple[int, ...]:
+    return tuple(numbers.tolist())
 
 
-def pane_of(fold: ModelFold, told: Told, partition: int, numbers: Numbers = WRITTEN) -> PlainPane:
-    """The event for a pane that is due."""
+RECORD = Form(longs, long_of, PlainBins, PlainPane)
+"""What ``pane_output`` writes."""
+EVENT = Form(_as_they_are, int, Bins, Pane)
+"""The event that the record holds, for a replay, which hands it over. Made of a PlainPane it took as long again."""
+
+
+def pane_of(fold: ModelFold, told: Told, partition: int, form: Form[PaneT]) -> PaneT:
+    """A pane that is due."""
     edition, kind = told.edition, told.panes.kind
     key, total = told.pane.key, told.pane.total
     seat, segment, against = key.seat, "", ""
@@ -46,7 +55,7 @@ def pane_of(fold: ModelFold, told: Told, partition: int, numbers: Numbers = WRIT
         seat, champion = told.panes.place_of(key)
         against = fold.seats.names[champion][0]
     version, role = fold.seats.names[seat]
-    counts, histograms = _split(told.panes.layout, total, numbers)
+    counts, histograms = _split(told.panes.layout, total, form)
     sums: dict[str, float] = {}
     if kind == "features":
         counts |= edition.sketch.derived_counts(total.columns, total.counts)
@@ -55,8 +64,8 @@ def pane_of(fold: ModelFold, told: Told, partition: int, numbers: Numbers = WRIT
     else:
         counts["unlabelled"] = counts["pairs"] - counts.get("labelled", 0)
         sums = told_sums(paired.UNITS if kind == paired.KIND else edition.task.units, total.sums)
-        histograms.append(PlainBins("delay", [numbers.one(key.bucket)], [numbers.one(counts["pairs"])]))
-    return PlainPane(
+        histograms.append(form.histogram("delay", (form.one(key.bucket),), (form.one(counts["pairs"]),)))
+    return form.pane(
         fold.model,
         version,
         role,
@@ -71,26 +80,18 @@ def pane_of(fold: ModelFold, told: Told, partition: int, numbers: Numbers = WRIT
         *total.span,
         counts,
         sums,
-        histograms,
+        tuple(histograms),
         segment,
         against,
     )
 
 
-def counters_of(fold: ModelFold, due: float, totals: dict[str, int], partition: int) -> PlainPane:
-    """The event for the counters as of an instant."""
+def counters_of(fold: ModelFold, due: float, totals: dict[str, int], partition: int, form: Form[PaneT]) -> PaneT:
+    """The counters as of an instant."""
     spec = fold.edition.spec
     start = due - spec.pane_seconds
     place = (start, spec.pane_seconds, partition, "counters", -1, due, 0)
-    return PlainPane(fold.model, "", "", spec.spec, *place, *NOWHERE, totals, {}, (), "", "")
-
-
-def event_of(pane: PlainPane) -> Pane:
-    """The event that the record of this pane holds; its numbers are as they are."""
-    p = pane._asdict()
-    numbers: Callable[[Any], tuple[int, ...]] = tuple
-    histograms = tuple([Bins(name, numbers(bins), numbers(counts)) for name, bins, counts in pane.histograms])
-    return Pane(**p | {"histograms": histograms})
+    return form.pane(fold.model, "", "", spec.spec, *place, *NOWHERE, totals, {}, (), "", "")
 
 
 def pane_output(topic: str, pane: PlainPane) -> Output:
@@ -127,18 +128,18 @@ def progress_outputs(topic: str, progress: Progress) -> list[Output]:
     return [Output(topic, None, value, partition, headers) for partition in range(p.partitions)]
 
 
-def _split(layout: Layout, total: Sums, numbers: Numbers) -> tuple[dict[str, int], list[PlainBins]]:
+def _split(layout: Layout, total: Sums, form: Form[Any]) -> tuple[dict[str, int], list[Any]]:
     """(counts by name, histograms) out of the flat columns."""
     ends = total.columns.searchsorted(layout.ends).tolist()
-    bins, counts_there = numbers.many(total.columns - layout.firsts[total.columns]), numbers.many(total.counts)
+    bins, counts_there = form.many(total.columns - layout.firsts[total.columns]), form.many(total.counts)
     counts: dict[str, int] = {}
-    histograms: list[PlainBins] = []
+    histograms: list[Any] = []
     start = 0
     for block, end in zip(layout.blocks, ends, strict=True):
         if end > start:
             if block.is_count:
                 counts[block.name] = int(total.counts[start])
             else:
-                histograms.append(PlainBins(block.name, bins[start:end], counts_there[start:end]))
+                histograms.append(form.histogram(block.name, bins[start:end], counts_there[start:end]))
             start = end
     return counts, histograms
