@@ -109,7 +109,17 @@ def keep_bins(written: MonitorSpecification, live: MonitorSpecification) -> Moni
         if feature.categories is not None and mine.categories is None:
             categories[feature.name] = feature.categories
     segments, scales = keep_segments(written, live), keep_scales(written, live)
-    return written.with_bins(edges, categories, segments, scales, bases, ranges)
+    found = written.with_bins(edges, categories, segments, scales, bases, ranges)
+    return keep_together(found, live)
+
+
+def keep_together(written: MonitorSpecification, live: MonitorSpecification) -> MonitorSpecification:
+    """What `reference build` has found of numeric features together stays, where they and their bins do."""
+    mine, theirs = written.together, live.together
+    if mine is None or theirs is None or mine.features != theirs.features or theirs.basis is None:
+        return written
+    bins = [{f.name: f.edges for f in spec.numeric if f.name in mine.features} for spec in (written, live)]
+    return replace(written, together=theirs) if bins[0] == bins[1] else written
 
 
 def keep_scales(written: MonitorSpecification, live: MonitorSpecification) -> Scales | None:

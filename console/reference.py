@@ -153,7 +153,7 @@ def describe(before: MonitorSpecification, after: MonitorSpecification, baseline
         if s not in before.segments:
             yield f"{after.model}: {describe_segments(s, after)}"
     empty = [f.name for f in after.numeric if not np.any(baselines.features[f.name][: f.bins - 1])]
-    empty += [f.name for f in after.embeddings if f.basis is None]
+    empty += [f.name for f in after.vectors if f.basis is None]
     if empty:
         yield f"never there: {', '.join(empty)}; is the name the one the app sends?"
 

@@ -135,9 +135,10 @@ def build_reference(
     in_time = np.argsort(event_time, kind="stable")
     ranges = {name: learn_range(columns[name][in_time]) for name in new if rules.of(name).range is None}
     categories = {f.name: top_categories(columns[f.name]) for f in spec.categorical if f.categories is None}
-    norms, bases = learn_bases(spec, columns, numeric_edges)
     scales = learned_scales(spec, labels, score)
-    spec = spec.with_bins(edges | norms, categories, learned(spec.segments, columns), scales, bases, ranges)
+    spec = spec.with_bins(edges, categories, learned(spec.segments, columns), scales, None, ranges)
+    norms, bases = learn_bases(spec, columns, numeric_edges)
+    spec = spec.with_bins(norms, {}, bases=bases)
     vector_counts, vector_sums = count_vectors(spec, columns)
     found = outcome(spec, labels, score, predicted)
     day = event_time[found.labelled] // _DAY_SECONDS

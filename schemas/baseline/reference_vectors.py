@@ -1,4 +1,4 @@
-"""What a reference says of embeddings: the basis they are projected on, bins of their norm, their baseline sums."""
+"""What a reference says of vectors: the basis they are projected on, bins of their norm, their baseline sums."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from driftloop.schemas.baseline.basis import Basis, learn_basis
 from driftloop.schemas.baseline.projection import Projection, named, norm_codes
-from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from numpy.typing import NDArray
 
 Columns = Mapping[str, NDArray[Any]]
@@ -18,13 +18,15 @@ EdgesOf = Callable[[NDArray[np.float64]], tuple[float, ...]]
 def learn_bases(
     spec: MonitorSpecification, columns: Columns, edges_of: EdgesOf
 ) -> tuple[dict[str, tuple[float, ...]], dict[str, Basis]]:
-    """(edges of the norm, basis) by name, of embeddings that have none yet and a vector at all."""
+    """(edges of the norm, basis) by name, of vectors that have none yet and a row at all. The bins of the numeric
+    features must be known."""
     edges, bases = {}, {}
-    for f in spec.embeddings:
-        basis = learn_basis(columns[f.name]) if f.basis is None else None
-        if basis is not None:
+    for f in spec.vectors:
+        vectors = _vectors(spec, f, columns) if f.basis is None else None
+        basis = None if vectors is None else learn_basis(vectors)
+        if vectors is not None and basis is not None:
             bases[f.name] = basis
-            edges[f.name] = edges_of(Projection(f.width, basis).project(columns[f.name]).norms)
+            edges[f.name] = edges_of(Projection(f.width, basis).project(vectors).norms)
     return edges, bases
 
 
@@ -34,11 +36,15 @@ def count_vectors(
     """(counts of the norm's bins by feature, sums by <which>:<feature>:<number>) as panes have them."""
     counts: dict[str, tuple[int, ...]] = {}
     sums: dict[str, float] = {}
-    for f in spec.embeddings:
+    for f in spec.vectors:
         if f.basis is not None and f.edges is not None:
             projection = Projection(f.width, f.basis)
-            projected = projection.project(columns[f.name])
+            projected = projection.project(_vectors(spec, f, columns))
             codes = norm_codes(projected.norms, f.edges)
             counts[f.name] = tuple(np.bincount(codes, minlength=f.bins).tolist())
             sums |= named(f.name, projection.all_sums(projected))
     return counts, sums
+
+
+def _vectors(spec: MonitorSpecification, feature: Feature, columns: Columns) -> NDArray[np.float32]:
+    return columns[feature.name] if feature.field else spec.vectors_together(columns)

@@ -30,7 +30,7 @@ mode = "automatic"
 trainer = "loans.training:train"
 
 Other tasks than binary, and values of outcomes: monitor_task.py. Data quality: quality_file.py.
-Detectors of your choice: detectors_file.py.
+Detectors of your choice: detectors_file.py. Numeric features together: together_file.py.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ from driftloop.schemas.monitor.specification import (
     MonitorSpecification,
     RetrainPolicy,
 )
+from driftloop.schemas.monitor.together_file import read_together
 from driftloop.schemas.monitor.toml_reader import Table, read_toml
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -90,7 +91,7 @@ def compile_monitor(text: str, place: str) -> MonitorSpecification:
     check_retraining(root, task, retrain.mode, retrain.trainer)
     scales, value_most = read_scales(root, task), read_value_most(root)
     quantiles, quality = read_quantiles(root), read_quality(root, features)
-    detectors = read_detectors(root, task, features)
+    detectors, together = read_detectors(root, task, features), read_together(root, features)
     root.done()
     return MonitorSpecification(
         model,
@@ -105,6 +106,7 @@ def compile_monitor(text: str, place: str) -> MonitorSpecification:
         quality=quality,
         season=season,
         detectors=detectors,
+        together=together,
         **time,
         **alarms,
     )

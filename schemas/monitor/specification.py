@@ -24,6 +24,8 @@ from driftloop.schemas.monitor.named_detector import NamedDetector
 from driftloop.schemas.monitor.quality import LEARNED, QualityRules
 from driftloop.schemas.monitor.season import Season, as_told
 from driftloop.schemas.monitor.segments import Combination, Segmentation
+from driftloop.schemas.monitor.together import NAME as TOGETHER
+from driftloop.schemas.monitor.together import Together, vectors_of
 from driftloop.schemas.outcome import Scales, Task, label_code, score_fields
 from numpy.typing import NDArray
 
@@ -46,6 +48,7 @@ _SILENT_WHEN_DEFAULT = (
     "detectors",
     "range",
     "hold",
+    "together",
 )
 """Fields that came after the first release. They stand in the JSON only where they say something, so that a
 specification that does not use them keeps its name."""
@@ -112,6 +115,7 @@ class MonitorSpecification:
     ``quantiles``: whose losses a regression is told; none: the judge's choice. ``quality``: None: all is learned.
     ``season``: that of the features, None: every window is compared with all of the reference. ``detectors``: of the
     user's choice, beside the judge's. ``hold``: windows without an alarm until an incident is over, None: 2.
+    ``together``: numeric features that are watched as one vector too.
     """
 
     model: str
@@ -139,6 +143,7 @@ class MonitorSpecification:
     season: Season | None = None
     detectors: tuple[NamedDetector, ...] = ()
     hold: int | None = None
+    together: Together | None = None
 
     @cached_property
     def spec(self) -> str:
@@ -159,6 +164,29 @@ class MonitorSpecification:
     def embeddings(self) -> tuple[Feature, ...]:
         """The embeddings, in the order of their columns."""
         return tuple(f for f in self.features if f.kind == "embedding")
+
+    @cached_property
+    def vectors(self) -> tuple[Feature, ...]:
+        """What is watched as a vector: the embeddings, then the numeric features together, which no app sends."""
+        if self.together is None:
+            return self.embeddings
+        known = self.together
+        as_one = Feature(TOGETHER, "", "embedding", known.edges, width=len(known.features), basis=known.basis)
+        return (*self.embeddings, as_one)
+
+    def whole_vectors(self, sent: NDArray[np.float32], numeric: NDArray[np.float64]) -> NDArray[np.float32]:
+        """f4[n, W] of ``vectors`` side by side, from the embeddings as they were sent and f8[n, F] of ``numeric``."""
+        if self.together is None:
+            return sent
+        columns = {f.name: numeric[:, j] for j, f in enumerate(self.numeric)}
+        return np.concatenate([sent.reshape(len(numeric), -1), self.vectors_together(columns)], axis=1)
+
+    def vectors_together(self, columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float32]:
+        """f4[n, width] of the numeric features that are watched together, from their columns by name."""
+        assert self.together is not None, f"{self.model} watches no features together"
+        members = {f.name: f for f in self.numeric}
+        names = self.together.features
+        return vectors_of([members[name] for name in names], [columns[name] for name in names])
 
     @cached_property
     def score_fields(self) -> tuple[str, ...]:
@@ -189,6 +217,8 @@ class MonitorSpecification:
         ]
         if self.scales is not None:
             bins.append(asdict(self.scales))
+        if self.together is not None:
+            bins.append(asdict(self.together))
         return hashlib.sha256(canonical_json(bins).encode()).hexdigest()[:16]
 
     @cached_property
@@ -221,7 +251,17 @@ class MonitorSpecification:
                 found.append(f)
         known = segments or {}
         segmented = [replace(s, values=tuple(known[s.name])) if s.name in known else s for s in self.segments]
-        return replace(self, features=tuple(found), segments=tuple(segmented), scales=scales or self.scales)
+        together = self.together
+        if together is not None and TOGETHER in edges:
+            basis = (bases or {}).get(TOGETHER, together.basis)
+            together = replace(together, edges=tuple(map(float, edges[TOGETHER])), basis=basis)
+        return replace(
+            self,
+            features=tuple(found),
+            segments=tuple(segmented),
+            scales=scales or self.scales,
+            together=together,
+        )
 
     def to_json(self) -> str:
         """Canonical JSON: the same specification gives the same text."""
@@ -256,6 +296,7 @@ class MonitorSpecification:
                     "quality": QualityRules.from_json(found["quality"]) if "quality" in found else None,
                     "season": None if season is None else Season.from_json(season),
                     "detectors": tuple(NamedDetector.from_json(d) for d in found.get("detectors", ())),
+                    "together": Together.from_json(found["together"]) if found.get("together") else None,
                 }
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -33,7 +33,8 @@ class Layout:
     ``segment``: of panes of its segments, of which less is read."""
 
     def __init__(self, specification: MonitorSpecification, segment: bool = False) -> None:
-        features = {f"feature:{f.name}": f.bins for f in specification.features if f.bins}
+        watched = (*specification.features, *specification.vectors)
+        features = {f"feature:{f.name}": f.bins for f in watched if f.bins}
         head = {"score": tasks.score_bins(specification)}
         self.places = {
             FEATURES: _places({} if segment else features | head),
@@ -45,7 +46,7 @@ class Layout:
         self.classes = len(specification.classes)
         self.sizes = {kind: sum(size for _, size in places.values()) for kind, places in self.places.items()}
         self.buckets = len(specification.delay_edges_seconds)
-        self.vectors = NO_EMBEDDINGS if segment or not specification.embeddings else VectorLayout(specification)
+        self.vectors = NO_EMBEDDINGS if segment or not specification.vectors else VectorLayout(specification)
 
     def read(self, kind: str, counts: Counts, name: str) -> Counts:
         """One histogram out of the flat array."""

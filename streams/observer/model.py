@@ -134,7 +134,8 @@ class ModelFold:
         before = where.greatest_before - self.clock.disorder_seconds
         batch = Predictions(where.ids ^ self.salt, columns.event_time, before, where.offsets, seats)
         segments = self.edition.segments.codes(columns)
-        rest = (columns.numeric, categories, segments, columns.vectors)
+        vectors = self.edition.spec.whole_vectors(columns.vectors, columns.numeric)
+        rest = (columns.numeric, categories, segments, vectors)
         self.gathered.append(Gathered(batch, columns.score, predicted, *rest))
 
     def observed(self, columns: TruthColumns, where: Where) -> None:

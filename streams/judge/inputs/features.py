@@ -30,7 +30,7 @@ NAMED_MOST = 5
 def families(specification: MonitorSpecification) -> int:
     """Families of tests that share the budget: errors, features with estimates, and embeddings where there are any.
     Each may use its part of the allowed alarms."""
-    return 3 if specification.embeddings else 2
+    return 3 if specification.vectors else 2
 
 
 ESTIMATES_PART = 0.25

@@ -27,7 +27,7 @@ class VectorLayout:
     """Where the sums of each embedding that has a basis lie in one flat array."""
 
     def __init__(self, specification: MonitorSpecification | None = None) -> None:
-        embeddings = specification.embeddings if specification is not None else ()
+        embeddings = specification.vectors if specification is not None else ()
         self.features = tuple(f for f in embeddings if f.basis is not None)
         units = [named(f.name, Projection(f.width, f.basis).units) for f in self.features if f.basis is not None]
         self._units = {name: unit for own in units for name, unit in own.items()}

@@ -25,7 +25,7 @@ Vectors = NDArray[np.float32]
 def blocks_of(spec: MonitorSpecification) -> list[tuple[str, int, bool]]:
     """The blocks of a prediction's columns that embeddings have."""
     found = []
-    for f in spec.embeddings:
+    for f in spec.vectors:
         found.append((f"feature:{f.name}", f.bins, False) if f.bins else (f"missing:{f.name}", 1, True))
         found.append((f"broken:{f.name}", 1, True))
     return found
@@ -35,12 +35,12 @@ class EmbeddingSketch:
     """The embeddings of one specification. ``units`` of the sums by name, <which>:<embedding>:<number>."""
 
     def __init__(self, spec: MonitorSpecification, layout: Layout) -> None:
-        self._features, self._layout = spec.embeddings, layout
-        ends = np.cumsum([0, *(f.width for f in spec.embeddings)]).tolist()
+        self._features, self._layout = spec.vectors, layout
+        ends = np.cumsum([0, *(f.width for f in spec.vectors)]).tolist()
         self._places = [slice(start, end) for start, end in pairwise(ends)]
-        self._projections = [Projection(f.width, f.basis) if f.basis else None for f in spec.embeddings]
+        self._projections = [Projection(f.width, f.basis) if f.basis else None for f in spec.vectors]
         self.units: dict[str, float] = {}
-        for f, projection in zip(spec.embeddings, self._projections, strict=True):
+        for f, projection in zip(spec.vectors, self._projections, strict=True):
             self.units |= named(f.name, projection.units) if projection else {}
 
     def __len__(self) -> int:

@@ -79,7 +79,7 @@ class FeatureSketch:
             special[f"missing:{f.name}"] = at[f"feature:{f.name}"] + feature_bins(f) - 1
             if f.kind == "categorical":
                 special[f"unseen:{f.name}"] = at[f"feature:{f.name}"] + feature_bins(f) - 2
-        for f in spec.embeddings:
+        for f in spec.vectors:
             if f.bins:
                 special[f"missing:{f.name}"] = at[f"feature:{f.name}"] + f.bins - 1
         self._special, self._special_columns = list(special), np.array(list(special.values()), np.int32)
