@@ -23,6 +23,7 @@ Two variances: ``labels``, of the labels that rows with these scores will turn o
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,7 @@ from numpy.typing import NDArray
 
 _CLIP = 1e-15
 """As the log loss is clipped everywhere (schemas/bins.py)."""
+FIGURES = ("accuracy", "auc", "balanced_accuracy", "brier", "f1", "log_loss", "precision", "recall")
 Codes = NDArray[np.integer]
 
 
@@ -108,26 +110,31 @@ def _expected(p: Doubles, if_one: Doubles, if_none: Doubles) -> Doubles:
     return p * if_one + (1 - p) * if_none
 
 
-def estimate(known: Calibration, counts: Doubles | NDArray[np.int64]) -> dict[str, Figure]:
-    """By name; what has nothing to divide by is not there. ``counts``: rows by bin."""
+def estimate(
+    known: Calibration, counts: Doubles | NDArray[np.int64], names: Collection[str] = FIGURES
+) -> dict[str, Figure]:
+    """By name, of ``names``; what has nothing to divide by is not there. ``counts``: rows by bin."""
     n = np.asarray(counts, np.float64)
     rows, hits = float(n.sum()), n * known.hits
     positives = float(hits.sum())
     negatives = rows - positives
     if not rows:
         return {}
-    found = _losses(known, n, rows) if len(known.loss) else {}
-    if positives > 0 and negatives > 0:
+    found = _losses(known, n, rows, names) if len(known.loss) else {}
+    if positives > 0 and negatives > 0 and "auc" in names:
         found["auc"] = _auc(known, n, hits, positives, negatives)
-    return found | (_decisions(known, n, rows, positives) if len(known.chosen) else {})
+    decided = _decisions(known, n, rows, positives) if len(known.chosen) else {}
+    return found | {name: _figure(known, n, *told) for name, told in decided.items() if name in names}
 
 
-def _losses(known: Calibration, n: Doubles, rows: float) -> dict[str, Figure]:
-    odds = np.log((1 - known.score).clip(_CLIP) / known.score.clip(_CLIP))
-    return {
-        "log_loss": _same(known, n, float(n @ known.loss) / rows, odds / rows),
-        "brier": _same(known, n, float(n @ known.squared) / rows, (1 - 2 * known.score) / rows),
-    }
+def _losses(known: Calibration, n: Doubles, rows: float, names: Collection[str]) -> dict[str, Figure]:
+    found = {}
+    if "log_loss" in names:
+        odds = np.log((1 - known.score).clip(_CLIP) / known.score.clip(_CLIP))
+        found["log_loss"] = _same(known, n, float(n @ known.loss) / rows, odds / rows)
+    if "brier" in names:
+        found["brier"] = _same(known, n, float(n @ known.squared) / rows, (1 - 2 * known.score) / rows)
+    return found
 
 
 def _auc(known: Calibration, n: Doubles, hits: Doubles, positives: float, negatives: float) -> Figure:
@@ -138,30 +145,32 @@ def _auc(known: Calibration, n: Doubles, hits: Doubles, positives: float, negati
     return _same(known, n, value, slope)
 
 
-def _decisions(known: Calibration, n: Doubles, rows: float, positives: float) -> dict[str, Figure]:
-    """tp: decided for 1, label 1. Rows with (1) and without (0) that decision have slopes of their own."""
+def _decisions(
+    known: Calibration, n: Doubles, rows: float, positives: float
+) -> dict[str, tuple[float, float, float]]:
+    """(value, slope of rows decided for 1, of rows that are not) by name. tp: decided for 1, label 1."""
     tp, chosen, negatives = float(n @ known.caught), float(n @ known.chosen), rows - positives
     right = rows - chosen - positives + 2 * tp
-    found = {"accuracy": _figure(known, n, right / rows, 1 / rows, -1 / rows)}
+    found = {"accuracy": (right / rows, 1 / rows, -1 / rows)}
     if chosen > 0:
-        found["precision"] = _figure(known, n, tp / chosen, 1 / chosen, 0.0)
+        found["precision"] = (tp / chosen, 1 / chosen, 0.0)
     if positives > 0:
         recall = tp / positives
-        found["recall"] = _figure(known, n, recall, (1 - recall) / positives, -recall / positives)
+        found["recall"] = (recall, (1 - recall) / positives, -recall / positives)
         f1 = 2 * tp / (chosen + positives)
-        found["f1"] = _figure(known, n, f1, (2 - f1) / (chosen + positives), -f1 / (chosen + positives))
+        found["f1"] = (f1, (2 - f1) / (chosen + positives), -f1 / (chosen + positives))
         if negatives > 0:
             other = (right - tp) / negatives
             yes = ((1 - recall) / positives + other / negatives) / 2
             no = (-recall / positives - (1 - other) / negatives) / 2
-            found["balanced_accuracy"] = _figure(known, n, (recall + other) / 2, yes, no)
+            found["balanced_accuracy"] = ((recall + other) / 2, yes, no)
     return found
 
 
 def drawn_anew(known: Calibration, counts: Doubles | NDArray[np.int64]) -> dict[str, float]:
     """Variance of the estimates of accuracy and AUC themselves, had as many rows been drawn anew: how far windows of
     the same kind lie apart. By the delta method, g: what one row more in a bin would change."""
-    n, found = np.asarray(counts, np.float64), estimate(known, counts)
+    n, found = np.asarray(counts, np.float64), estimate(known, counts, ("accuracy", "auc"))
     hits = n * known.hits
     misses, positives = n - hits, float(hits.sum())
     told = {}

@@ -56,7 +56,7 @@ def jensen_shannon(current: ArrayLike, reference: ArrayLike) -> float:
         return 0.0
     p = c / n
     middle = (p + known.shares) / 2
-    both = _entropy(middle) - (_entropy(p) + known.entropy) / 2
+    both = entropy(middle) - (entropy(p) + known.entropy) / 2
     return float(min(1.0, max(0.0, both / math.log(2))))
 
 
@@ -88,7 +88,7 @@ def wasserstein(current: ArrayLike, reference: ArrayLike, at: ArrayLike | None =
     10.0
     """
     bins = len(doubles(reference)) - 1
-    places = _normal_scores(tuple(doubles(reference).tolist())[:-1]) if at is None else doubles(at)
+    places = normal_scores(tuple(doubles(reference).tolist())[:-1]) if at is None else doubles(at)
     if places.shape != (bins,):
         raise ValueError(f"places of shape {places.shape}: one for each of {bins} bins is needed")
     return float(_apart(current, reference)[:-1] @ np.diff(places))
@@ -108,11 +108,11 @@ def mean_shift(current: ArrayLike, reference: Sequence[float]) -> float:
     c = doubles(current)[:-1]
     if c.sum() == 0 or len(c) < 2:
         return 0.0
-    return float(c @ _normal_scores(tuple(reference)[:-1]) / c.sum())
+    return float(c @ normal_scores(tuple(reference)[:-1]) / c.sum())
 
 
 @lru_cache(maxsize=4096)
-def _normal_scores(reference: tuple[float, ...]) -> Doubles:
+def normal_scores(reference: tuple[float, ...]) -> Doubles:
     """What each bin stands for: the mean of a standard normal within it, centred and scaled over the reference."""
     q = _smoothed(reference)
     normal = NormalDist()  # scipy's ndtri would cost a worker 23 MB
@@ -162,7 +162,7 @@ def _side_of(counts: Doubles) -> _Side:
     rows = float(counts.sum())
     smoothed = counts + HALF
     shares = counts / rows if rows else counts
-    return _Side(counts, rows, np.asarray(smoothed / smoothed.sum()), np.asarray(shares), _entropy(shares))
+    return _Side(counts, rows, np.asarray(smoothed / smoothed.sum()), np.asarray(shares), entropy(shares))
 
 
 @lru_cache(maxsize=4096)
@@ -188,7 +188,7 @@ def _smoothed(counts: ArrayLike) -> Doubles:
     return np.asarray(c / c.sum())
 
 
-def _entropy(p: Doubles) -> float:
+def entropy(p: Doubles) -> float:
     """In nats; 0 ln 0 is 0."""
     some = p[p > 0]
     return -float(some @ np.log(some))

@@ -107,7 +107,7 @@ def step(settings: Settings, state: State, window: Compared) -> tuple[State, Ver
 def verdict(settings: Settings, state: State) -> Verdict:
     """What the state says, without a step."""
     statistic = float(log_average(state.log_r))
-    parts = tuple(float(log_average(one)) for one in state.log_r)
+    parts = tuple(log_average(state.log_r.reshape(len(state.log_r), -1), axis=1).tolist())
     return Verdict(plain(statistic), settings.threshold, statistic >= math.log(settings.threshold), parts)
 
 

@@ -119,7 +119,7 @@ def step(settings: Settings, state: State, window: Scores) -> tuple[State, Verdi
 def verdict(settings: Settings, state: State) -> Verdict:
     """What the state says, without a step. ``parts``: log evidence a feature."""
     statistic = float(log_average(state.log_r))
-    parts = tuple(float(part) for part in log_average(state.log_r, axis=1))
+    parts = tuple(log_average(state.log_r, axis=1).tolist())
     return Verdict(plain(statistic), settings.threshold, statistic >= math.log(settings.threshold), parts)
 
 

@@ -37,6 +37,10 @@ class FeatureRules:
         return None if self.low is None or self.high is None else (self.low, self.high)
 
 
+NOTHING_SAID = FeatureRules("")
+"""Of most features: made once, for every window asks several times."""
+
+
 @dataclass(frozen=True, slots=True)
 class QualityRules:
     """Limits that a person has set; None: learned. ``off``: rules that are not judged.
@@ -66,7 +70,7 @@ class QualityRules:
 
     def of(self, feature: str) -> FeatureRules:
         """What is said of one feature."""
-        return next((f for f in self.features if f.feature == feature), FeatureRules(feature))
+        return next((f for f in self.features if f.feature == feature), NOTHING_SAID)
 
     def limit(self, rule: str, feature: str) -> float | None:
         """The limit of a share: the feature's own, or that of all."""

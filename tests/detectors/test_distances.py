@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from driftloop.detectors import distances
+from driftloop.detectors.side_by_side import SideBySide, references
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
@@ -144,3 +145,19 @@ def test_cohens_w_of_one_distribution_is_mostly_nothing() -> None:
     found = [distances.cohens_w(rng.multinomial(500, [0.25] * 4), [2500] * 4) for _ in range(200)]
     assert np.mean(found) < 0.05
     assert distances.cohens_w([300, 200, 250, 250], [2500] * 4) == pytest.approx(0.141, abs=0.02)
+
+
+@settings(deadline=None)
+@given(st.lists(two().filter(lambda pair: sum(pair[0]) > 0), min_size=1, max_size=13))
+def test_features_side_by_side_say_what_each_says_alone_to_the_bit(pairs: list[tuple[list[int], list[int]]]) -> None:
+    window, known = ([np.array(side) for side in sides] for sides in zip(*pairs, strict=True))
+    baselines = [tuple(side.tolist()) for side in known]
+    both = list(zip(window, baselines, strict=True))
+    found = SideBySide(window, references(tuple(baselines)))
+    seen = [(now + before) > 0 for now, before in zip(window, known, strict=True)]
+    some = [(now[at], before[at]) for now, before, at in zip(window, known, seen, strict=True)]
+    assert found.psi == [distances.psi(now, before) for now, before in some]
+    assert found.jensen_shannon == [distances.jensen_shannon(*pair) for pair in both]
+    assert found.expected_jensen_shannon == [distances.expected_jensen_shannon(*pair) for pair in both]
+    assert found.cohens_w == [distances.cohens_w(*pair) for pair in both]
+    assert [found.mean_shift(at) for at in range(len(both))] == [distances.mean_shift(*pair) for pair in both]

@@ -14,14 +14,15 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
-from driftloop.detectors import distances, window_csr
+from driftloop.detectors import window_csr
 from driftloop.detectors.shiryaev_roberts import plain
+from driftloop.detectors.side_by_side import SideBySide, references
 from driftloop.schemas.events import DriftDetected, FeatureDrift
 from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.streams.judge.sums import FEATURES, Counts, Layout
 
 DETECTOR = "window_csr"
-DIVERGENCES_KEPT_MOST = 1_024
+WINDOWS_KEPT_MOST = 64
 """The test and the telling of one window ask for the same."""
 NAMED_MOST = 5
 """Features told in one alarm, the strongest first."""
@@ -52,7 +53,12 @@ def budgets_of_estimates(specification: MonitorSpecification) -> float:
 def settings_of(specification: MonitorSpecification) -> window_csr.Settings:
     """Its run length is counted in windows."""
     windows = budgets_of_features(specification) * specification.budget_seconds / specification.window_seconds
-    return window_csr.Settings(max(1, len(specification.features)), max(1.0, windows))
+    return _settings(max(1, len(specification.features)), max(1.0, windows))
+
+
+@lru_cache(maxsize=64)
+def _settings(features: int, windows: float) -> window_csr.Settings:
+    return window_csr.Settings(features, windows)
 
 
 def histograms(layout: Layout, specification: MonitorSpecification, counts: Counts) -> dict[str, Counts]:
@@ -66,14 +72,50 @@ def measure(
     reference: Mapping[str, Sequence[int]],
 ) -> tuple[FeatureDrift, ...]:
     """Every feature with rows in both, in the order of the specification; no evidence yet."""
-    found = []
-    for feature in specification.features:
-        counts = current.get(feature.name)
-        baseline = reference.get(feature.name)
-        if counts is None or baseline is None or len(baseline) != len(counts) or not counts.any():
-            continue
-        found.append(_measured(feature, counts, baseline))
-    return tuple(found)
+    features, found = _compared(specification, current, reference)
+    if found is None:
+        return ()
+    told = []
+    for at, feature in enumerate(features):
+        counts, n = current[feature.name], int(found.rows[at])
+        numeric = feature.kind != "categorical"  # of an embedding it is the norm that is counted
+        told.append(
+            FeatureDrift(
+                feature=feature.name,
+                kind=feature.kind,
+                count=n,
+                missing=int(counts[-1]) / n,
+                unseen=0.0 if numeric else int(counts[-2]) / n,
+                psi=found.psi[at],
+                js=found.jensen_shannon[at],
+                effect=found.mean_shift(at) if numeric else found.cohens_w[at],
+                unit="sd" if numeric else "w",
+                log_evidence=LOG_EVIDENCE_LEAST,
+            )
+        )
+    return tuple(told)
+
+
+def _compared(
+    specification: MonitorSpecification,
+    current: Mapping[str, Counts],
+    reference: Mapping[str, Sequence[int]],
+) -> tuple[list[Feature], SideBySide | None]:
+    """The features that can be compared, side by side; None: there is none."""
+    features = [f for f in specification.features if _is_told(current.get(f.name), reference.get(f.name))]
+    if not features:
+        return [], None
+    baselines = tuple([tuple(reference[f.name]) for f in features])
+    return features, _side_by_side(tuple([current[f.name].tobytes() for f in features]), baselines)
+
+
+def _is_told(counts: Counts | None, baseline: Sequence[int] | None) -> bool:
+    return counts is not None and baseline is not None and len(baseline) == len(counts) and bool(counts.any())
+
+
+@lru_cache(WINDOWS_KEPT_MOST)
+def _side_by_side(current: tuple[bytes, ...], baselines: tuple[tuple[int, ...], ...]) -> SideBySide:
+    return SideBySide([np.frombuffer(counts, np.int64) for counts in current], references(baselines))
 
 
 def with_evidence(
@@ -91,25 +133,6 @@ def _with(drift: FeatureDrift, log_evidence: float) -> FeatureDrift:
     d = drift
     own = (d.feature, d.kind, d.count, d.missing, d.unseen, d.psi, d.js, d.effect, d.unit)
     return FeatureDrift(*own, log_evidence)
-
-
-def _measured(feature: Feature, counts: Counts, reference: Sequence[int]) -> FeatureDrift:
-    n = int(counts.sum())
-    numeric = feature.kind != "categorical"  # of an embedding it is the norm that is counted
-    known = distances.doubles(reference)
-    seen = (counts + known) > 0  # where nobody has been, psi's half a count of few rows would tell
-    return FeatureDrift(
-        feature=feature.name,
-        kind=feature.kind,
-        count=n,
-        missing=int(counts[-1]) / n,
-        unseen=0.0 if numeric else int(counts[-2]) / n,
-        psi=distances.psi(counts[seen], known[seen]),
-        js=_divergence(counts.tobytes(), tuple(reference)),
-        effect=distances.mean_shift(counts, reference) if numeric else distances.cohens_w(counts, reference),
-        unit="sd" if numeric else "w",
-        log_evidence=LOG_EVIDENCE_LEAST,
-    )
 
 
 LOG_EVIDENCE_LEAST = -690.0
@@ -169,20 +192,13 @@ def scores(
     reference: Mapping[str, Sequence[int]],
 ) -> window_csr.Scores:
     """What the test sees of one window: a score and a uniform a feature; NaN where it cannot be told."""
-    values, uniforms = [], []
-    for feature in specification.features:
-        counts, baseline = current.get(feature.name), reference.get(feature.name)
-        told = counts is not None and baseline is not None and len(baseline) == len(counts) and counts.any()
-        values.append(_excess(counts, baseline) if told else math.nan)  # type: ignore[arg-type]
-        uniforms.append(window_csr.uniform_of(specification.model, feature.name, window_start))
+    features, found = _compared(specification, current, reference)
+    told = {}
+    if found is not None:
+        pairs = zip(features, found.jensen_shannon, found.expected_jensen_shannon, strict=True)
+        told = {feature.name: divergence - expected for feature, divergence, expected in pairs}
+    values = [told.get(feature.name, math.nan) for feature in specification.features]
+    uniforms = [
+        window_csr.uniform_of(specification.model, feature.name, window_start) for feature in specification.features
+    ]
     return window_csr.Scores(values or [math.nan], uniforms or [0.5])
-
-
-def _excess(counts: Counts, reference: Sequence[int]) -> float:
-    found = _divergence(counts.tobytes(), tuple(reference))
-    return found - distances.expected_jensen_shannon(counts, reference)
-
-
-@lru_cache(DIVERGENCES_KEPT_MOST)
-def _divergence(counts: bytes, reference: tuple[int, ...]) -> float:
-    return distances.jensen_shannon(np.frombuffer(counts, np.int64), reference)

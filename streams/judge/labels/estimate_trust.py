@@ -16,13 +16,14 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from driftloop.detectors import estimate_check
 from driftloop.detectors.binned_cbpe import Calibration
 from driftloop.detectors.estimate_check import WINDOWS_LEAST, Compared
+from driftloop.schemas.baseline.calibration import CalibrationBaseline
 from driftloop.schemas.events import Estimate, WindowMeasured
 from driftloop.schemas.headers import rfc3339
 from driftloop.schemas.monitor.specification import MonitorSpecification
@@ -62,6 +63,8 @@ class EstimateTrust:
     until: float = -1.0
     recent: tuple[Seen, ...] = ()
     check: estimate_check.State | None = None
+    _last: tuple[CalibrationBaseline, Calibration] | None = field(default=None, init=False, compare=False, repr=False)
+    """Known by identity: to hash its hundreds of numbers costs more than the rest of ``now``."""
 
     def now(self, specification: MonitorSpecification, reference: Reference | None, version: str) -> Trust:
         """Of the champion ``version``. Another reference or champion than before begins anew."""
@@ -81,7 +84,9 @@ class EstimateTrust:
             self.recent, self.check = (), None
             other = f"estimate withdrawn: it was learned of {self.home}, and {version} is champion; {BACK}"
             self.withdrawn = "" if version == self.home else other
-        return Trust(estimates.calibration_of(known), self.withdrawn)
+        if self._last is None or self._last[0] is not known:
+            self._last = known, estimates.calibration_of(known)
+        return Trust(self._last[1], self.withdrawn)
 
     def mature(
         self,
@@ -156,7 +161,7 @@ def _compared(
     metrics: Mapping[str, Estimate],
 ) -> tuple[Seen, Floats]:
     """(what was estimated of these labelled rows and what was found, margins)."""
-    figures = estimates.figures(specification, calibration, counts)
+    figures = estimates.figures(specification, calibration, counts, CHECKED)
     spread = reference.loss.design_effect if reference.loss else 1.0
     told = [(figures.get(name), metrics.get(name)) for name in CHECKED]
     both = [(f, m) if f is not None and m is not None else None for f, m in told]

@@ -189,7 +189,7 @@ class Falls(NamedTuple):
 
 
 def falls_of(specification: MonitorSpecification, calibration: Calibration, counts: Counts | Floats) -> Falls:
-    usual, now = (estimates.figures(specification, calibration, n) for n in (calibration.rows, counts))
+    usual, now = (estimates.figures(specification, calibration, n, RANKED) for n in (calibration.rows, counts))
     anew = binned_cbpe.drawn_anew(calibration, counts)
     sizes = [usual[n].value - now[n].value if n in now and n in usual else math.nan for n in RANKED]
     return Falls(np.array(sizes), np.array([anew.get(name, math.nan) for name in RANKED]))

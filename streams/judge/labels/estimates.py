@@ -11,6 +11,7 @@ own error. Figures that stand on decisions are left out where these no longer fo
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -88,11 +89,14 @@ def calibration_of(known: CalibrationBaseline) -> Calibration:
 
 
 def figures(
-    specification: MonitorSpecification, calibration: Calibration, counts: Counts | Floats
+    specification: MonitorSpecification,
+    calibration: Calibration,
+    counts: Counts | Floats,
+    names: Collection[str] = binned_cbpe.FIGURES,
 ) -> dict[str, Figure]:
-    """Every figure that the task has, of rows by bin of the score."""
-    found = binned_cbpe.estimate(calibration, counts)
-    return found if specification.task == "binary" else {name: found[name] for name in found if name == "accuracy"}
+    """Every figure of ``names`` that the task has, of rows by bin of the score."""
+    of_task = names if specification.task == "binary" else [name for name in names if name == "accuracy"]
+    return binned_cbpe.estimate(calibration, counts, of_task)
 
 
 def told(

@@ -21,6 +21,7 @@ monitor's own (schemas/monitor/quality_file.py) replaces the learned one; it too
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -33,7 +34,6 @@ from driftloop.schemas.monitor.specification import Feature, MonitorSpecificatio
 from driftloop.streams.judge.labels.label_gaps import HALF, Stopped
 from driftloop.streams.judge.metrics.intervals import Counts, shares
 from driftloop.streams.judge.quality.quality_history import Usual
-from numpy.typing import NDArray
 
 SURE = 4.0
 """Standard errors: one in 30,000 beyond it by chance. A model of 100 features asks 200 such questions a window."""
@@ -107,36 +107,46 @@ def _of_rows(
         counts = facts.features.get(feature.name)
         if counts is None or not counts.any():
             continue
-        before = reference.get(feature.name)
-        if before is None or len(before) != len(counts) or not any(before):
-            before = None
-        yield from _missing(rules, feature, counts, before)
+        own = _sides(counts, reference.get(feature.name))
+        yield from _missing(rules, feature, own)
         if feature.kind == "categorical":
-            yield from _share(rules, "unseen", feature, counts, before, -2)
+            yield from _share(rules, "unseen", feature, own, -2)
         elif feature.kind == "numeric":
-            yield from _outside(rules, feature, counts, before)
+            yield from _outside(rules, feature, own)
 
 
-def _missing(
-    rules: QualityRules, feature: Feature, counts: Counts, before: Sequence[int] | None
-) -> Iterator[QualityBroken]:
-    rows = int(counts.sum())
-    usual = 1.0 if before is None else before[-1] / sum(before)
-    if counts[-1] == rows >= ROWS_LEAST and usual < 0.5 and "schema" not in rules.off:
-        yield QualityBroken("schema", feature.name, 1.0, 1.0, usual, "share", rows)
+class _Sides(NamedTuple):
+    """One feature in the window and in the reference, None: it has no such bins. Plain numbers, for a handful of
+    additions costs less than a call of numpy."""
+
+    counts: Sequence[int]
+    rows: int
+    before: Sequence[int] | None
+    known: int
+
+
+def _sides(counts: Counts, before: Sequence[int] | None) -> _Sides:
+    now, known = counts.tolist(), sum(before or ())
+    if before is None or len(before) != len(now) or not known:
+        return _Sides(now, sum(now), None, 0)
+    return _Sides(now, sum(now), before, known)
+
+
+def _missing(rules: QualityRules, feature: Feature, own: _Sides) -> Iterator[QualityBroken]:
+    usual = 1.0 if own.before is None else own.before[-1] / own.known
+    if own.counts[-1] == own.rows >= ROWS_LEAST and usual < 0.5 and "schema" not in rules.off:
+        yield QualityBroken("schema", feature.name, 1.0, 1.0, usual, "share", own.rows)
     else:
-        yield from _share(rules, "missing", feature, counts, before, -1)
+        yield from _share(rules, "missing", feature, own, -1)
 
 
-def _share(
-    rules: QualityRules, rule: str, feature: Feature, counts: Counts, before: Sequence[int] | None, at: int
-) -> Iterator[QualityBroken]:
+def _share(rules: QualityRules, rule: str, feature: Feature, own: _Sides, at: int) -> Iterator[QualityBroken]:
     """Of one bin of the feature's histogram."""
     limit = rules.limit(rule, feature.name)
-    if limit is None and before is not None:
-        limit = learned_limit(before[at], sum(before))
-    usual = before[at] / sum(before) if before is not None else 0.0
-    yield from broken_share(rule, feature.name, int(counts[at]), int(counts.sum()), limit, usual)
+    usual = own.before[at] / own.known if own.before is not None else 0.0
+    if limit is None and own.before is not None:
+        limit = learned_limit(own.before[at], own.known)
+    yield from broken_share(rule, feature.name, own.counts[at], own.rows, limit, usual)
 
 
 def range_of(rules: QualityRules, feature: Feature) -> Range | None:
@@ -144,38 +154,25 @@ def range_of(rules: QualityRules, feature: Feature) -> Range | None:
     return rules.of(feature.name).range or feature.range
 
 
-def _outside(
-    rules: QualityRules, feature: Feature, counts: Counts, before: Sequence[int] | None
-) -> Iterator[QualityBroken]:
+def _outside(rules: QualityRules, feature: Feature, own: _Sides) -> Iterator[QualityBroken]:
     """Beyond its range, of the rows that have a value."""
     span, limit = range_of(rules, feature), rules.limit("out_of_range", feature.name)
     if span is None:
         return
-    hits, rows = _beyond(feature.edges, counts, span)
-    usual, known = (0, 0) if before is None else _usually_beyond(feature.edges, tuple(before), span)
+    hits, rows = _beyond(feature.edges, own.counts, span)
+    usual, known = (0, 0) if own.before is None else _beyond(feature.edges, own.before, span)
     if limit is None and rules.of(feature.name).range is not None:
         limit = DECLARED_RANGE
-    elif limit is None and before is not None:
+    elif limit is None and own.before is not None:
         limit = learned_limit(usual, known, LEARNED_RANGE)
     yield from broken_share("out_of_range", feature.name, hits, rows, limit, usual / max(1, known))
 
 
-def _beyond(edges: Edges, counts: Sequence[int] | Counts, span: Range) -> tuple[int, int]:
+def _beyond(edges: Edges, counts: Sequence[int], span: Range) -> tuple[int, int]:
     """(values outside, values): bin k > 0 begins at edge k - 1, and the ends are among the edges."""
-    there = np.asarray(counts)[:-1]
-    rows = int(there.sum())
-    return rows - int(there[1:][_inside(edges, span)].sum()), rows
-
-
-@lru_cache(LIMITS_KEPT_MOST)
-def _usually_beyond(edges: Edges, before: tuple[int, ...], span: Range) -> tuple[int, int]:
-    return _beyond(edges, before, span)
-
-
-@lru_cache(LIMITS_KEPT_MOST)
-def _inside(edges: Edges, span: Range) -> NDArray[np.bool_]:
-    """Whether each bin that begins at an edge lies within the range."""
-    return np.array([span[0] <= edge <= span[1] for edge in edges or ()], bool)
+    rows, begins = sum(counts) - counts[-1], edges or ()
+    inside = counts[1 + bisect_left(begins, span[0]) : 1 + bisect_right(begins, span[1])]
+    return rows - sum(inside), rows
 
 
 def _of_records(rules: QualityRules, usual: Usual, facts: Facts) -> Iterator[QualityBroken]:
