@@ -103,11 +103,14 @@ def monitor_apply(file: Annotated[Path, typer.Argument(help="A monitor file (TOM
     """Compile and check a monitor file, and make it the live specification of its model."""
     from driftloop.console.monitor import apply_monitor
 
-    found, changed = apply_monitor(connect(), file)
+    found, changed, unfit = apply_monitor(connect(), file)
     what = "is live now" if changed else "was live already, nothing is written"
     print(f"{found.model}: specification {found.spec} {what}")
     if not found.has_bins:
         print(f"bins are not known yet: `driftloop reference build {found.model}` finds them in its predictions")
+    elif unfit:
+        print(f"reference {unfit} was counted on other bins: windows are UNKNOWN and no drift is told")
+        print(f"until `driftloop reference build {found.model}` has counted on these")
 
 
 @app.command()

@@ -32,6 +32,8 @@ class AppliedMonitor(NamedTuple):
     specification: MonitorSpecification
     changed: bool
     """False: it was the live one already, and nothing was written."""
+    unfit_reference: str = ""
+    """Name of the reference that stands and was counted on other bins: with it nothing of this one is compared."""
 
 
 def apply_monitor(settings: Settings, file: Path) -> AppliedMonitor:
@@ -40,11 +42,13 @@ def apply_monitor(settings: Settings, file: Path) -> AppliedMonitor:
     catalogue = read_catalogue(settings)
     live = catalogue.specification(written.model)
     specification = _beside(written, live, file)
-    check_season(specification, catalogue.baselines(written.model), file)
-    if live is not None and live.spec == specification.spec:
-        return AppliedMonitor(specification, changed=False)
-    publish(settings, specification_events(specification))
-    return AppliedMonitor(specification, changed=True)
+    known = catalogue.baselines(written.model)
+    check_season(specification, known, file)
+    changed = live is None or live.spec != specification.spec
+    if changed:
+        publish(settings, specification_events(specification))
+    unfit = known[0] if known is not None and not known[1].bins_fit(specification) else ""
+    return AppliedMonitor(specification, changed, unfit)
 
 
 def compiled(file: Path, live: MonitorSpecification, modules: Collection[str] = ()) -> MonitorSpecification:

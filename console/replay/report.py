@@ -15,6 +15,7 @@ from driftloop.schemas.headers import rfc3339
 from driftloop.schemas.monitor.specification import MonitorSpecification
 
 LISTED_MOST = 20
+REASONS_MOST = 5
 DAY_SECONDS = 86_400.0
 
 
@@ -106,6 +107,10 @@ def _alarms(found: Replayed, windows: Sequence[WindowMeasured]) -> Iterator[str]
         f"{len(windows)} windows over {days:.1f} days: {len(incidents)} incidents opened, {len(alarms)} alarms "
         f"({sum(d.paging for d in alarms)} above the paging floor); the budget allows {allowed:.1f} false ones"
     )
+    unknown = Counter(window.status_reason for window in windows if window.status == "UNKNOWN")
+    for reason, count in unknown.most_common(REASONS_MOST):
+        way_out = "" if found.is_live or not reason.startswith("no reference") else ", or --reference rows.csv here"
+        yield f"  {count} of the windows are UNKNOWN: {reason}{way_out}"
     if named:
         own = [drift.detector for drift in _events(found, DriftDetected) if drift.detector in named]
         counts = ", ".join(f"{name} {own.count(name)}" for name in sorted(named))
@@ -170,6 +175,7 @@ def as_json(found: Replayed) -> dict[str, Any]:
         "records_per_second": found.records / max(found.seconds, 1e-9),
         "dead_letters": found.dead_letters,
         "windows": len(windows),
+        "unknown": dict(Counter(w.status_reason for w in windows if w.status == "UNKNOWN")),
         "incidents": [
             {"opened_at": i.opened_at, "as_of": i.as_of, "kind": i.kind, "summary": i.summary} for i in opened(found)
         ],

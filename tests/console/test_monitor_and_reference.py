@@ -82,7 +82,7 @@ def test_a_monitor_file_becomes_the_live_specification_once(settings: Settings) 
     assert first.changed
     assert read_catalogue(settings).specification("loans") == first.specification
 
-    assert apply_monitor(settings, FILE) == (first.specification, False)
+    assert apply_monitor(settings, FILE) == (first.specification, False, "")
     assert (count(settings, "monitors"), count(settings, "schemas")) == (1, 1)
 
 
@@ -138,7 +138,17 @@ def test_a_reference_counts_the_history_and_brings_bins(settings: Settings, tmp_
     assert again.changed
     assert again.specification.spec != live.spec
     assert again.specification.features == live.features
-    assert read_catalogue(settings).baselines("loans") == known
+    assert (again.unfit_reference, read_catalogue(settings).baselines("loans")) == ("", known)
+
+    # Numbers watched together as well: the reference has not counted them.
+    together = tmp_path / "together.toml"
+    together.write_text(longer.read_text() + "\n[multivariate]\n")
+    assert apply_monitor(settings, together).unfit_reference == reference
+    list(build(settings, "loans", Selection(role="history")))
+    assert apply_monitor(settings, together).unfit_reference == ""
+    again = apply_monitor(settings, longer)
+    assert again.unfit_reference, "nor is that one the first file's any more"
+    list(build(settings, "loans", Selection(role="history")))
 
     # And with a season: the reference that stands is too short for one.
     seasonal = tmp_path / "seasonal.toml"

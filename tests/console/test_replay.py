@@ -180,5 +180,10 @@ def test_a_report_says_what_was_read_and_whether_it_is_the_same(told: list[Told]
     assert "loans: 900 records in 0.5 s (1,800 a second)" in said
     assert f"identical: {verdict.windows} windows, 0 alarms and incidents, sha256 {verdict.sha256}" in said
     assert as_json(found)["windows"] == len(windows(told))
+    unknown = [w for w in windows(told) if w.status_reason == "no reference: driftloop reference build"]
+    assert as_json(found)["unknown"]["no reference: driftloop reference build"] == len(unknown) > 0
+    assert f"{len(unknown)} of the windows are UNKNOWN: no reference: driftloop reference build\n" in said
+    on_trial = "\n".join(lines(found._replace(is_live=False)))
+    assert "no reference: driftloop reference build, or --reference rows.csv here" in on_trial
     changed = found._replace(verdict=verdict._replace(difference="window x: labelled"))
     assert "NOT identical to what was told live: window x: labelled" in "\n".join(lines(changed))
