@@ -21,6 +21,7 @@ from driftloop.schemas.deadletter import dead_letter
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import Pane, Progress
 from driftloop.streams.fold import Changes, FoldContext, Output, SourceRecords
+from driftloop.streams.judge.inspection import inspect_pane, inspect_progress
 from driftloop.streams.judge.merge import Frontier, Sight
 from driftloop.streams.judge.model import ModelJudge
 from driftloop.streams.judge.reference import CatalogueLookup
@@ -92,6 +93,8 @@ class JudgeFold:
 
     def _take(self, event: codec.Event, value: bytes | None, timestamp_ms: int) -> None:
         """``value``: the event's bytes, None in a replay."""
+        if value is not None:
+            self._inspect(event)
         if isinstance(event, Progress):
             frontier, floors = self.frontier, dict(self.frontier.floors)
             frontier.absorb(event, timestamp_ms, self.models)
@@ -103,6 +106,12 @@ class JudgeFold:
             self._model(event.model).wait(event, event if value is None else value, self.frontier.due(event))
         else:
             raise BadRecord("unknown-schema", f"a {type(event).__name__} does not belong on the panes topic")
+
+    def _inspect(self, event: codec.Event) -> None:
+        if isinstance(event, Progress):
+            inspect_progress(event, self.context.partitions)
+        elif isinstance(event, Pane):
+            inspect_pane(event, self.context.partitions)
 
     def _model(self, model: str) -> ModelJudge:
         found = self.models.get(model)

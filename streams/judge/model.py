@@ -28,6 +28,7 @@ from driftloop.streams.judge.inputs import input_watch
 from driftloop.streams.judge.inputs.feature_records import FeatureRecords
 from driftloop.streams.judge.inputs.input_watch import InputWatch
 from driftloop.streams.judge.inputs.named_watch import NamedWatch
+from driftloop.streams.judge.inspection import inspect_counts, inspect_place
 from driftloop.streams.judge.labels.estimate_watch import EstimateWatch
 from driftloop.streams.judge.labels.estimates import NOT_WATCHED
 from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
@@ -90,13 +91,16 @@ class ModelJudge:
         """
         if pane.kind == PAIRED:
             return
-        if pane.kind in (FEATURES, LABELS):
-            edition = self.editions[pane.spec]
+        if pane.kind not in (FEATURES, LABELS, COUNTERS):
+            raise BadRecord("wrong-kind", f"a pane of {pane.model} is of kind {pane.kind!r}")
+        edition = self.editions[pane.spec]
+        if pane.kind != COUNTERS:
             if pane.segment and (pane.role == HISTORY or pane.segment not in edition.segments):
                 return
             edition.layout_of(pane).check(pane)
-        elif pane.kind != COUNTERS:
-            raise BadRecord("wrong-kind", f"a pane of {pane.model} is of kind {pane.kind!r}")
+            inspect_place(pane, edition.specification)
+        if isinstance(kept, bytes):
+            inspect_counts(pane)
         self.waiting.put(pane, kept, due)
 
     def next_instant(self) -> float:

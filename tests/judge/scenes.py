@@ -7,6 +7,7 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from driftloop.schemas import bins
 from driftloop.schemas.baseline.reference import Baselines
 from driftloop.schemas.codec import decode, encode
+from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import Bins, Pane, Progress
 from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.silences import Order
@@ -22,6 +24,8 @@ from driftloop.streams.judge.fold import JudgeFold, make_fold
 
 HOUR, DAY = 3_600.0, 86_400.0
 MODEL = "loans"
+NOT_SAID = 1_000
+"""Partitions, until a Progress tells."""
 START = 1_700_006_400.0  # a midnight
 SCORE_EDGES, LOSS_EDGES = bins.SCORE_EDGES.tolist(), bins.LOSS_EDGES.tolist()
 SPEC = MonitorSpecification(
@@ -282,7 +286,7 @@ class Judge:
         context: Any = SimpleNamespace(
             catalogue=self.shelf,
             refresh=self.shelf.refresh,
-            partitions=3,
+            partitions=NOT_SAID,
             topic=lambda short: f"t.{short}.v1",
             detectors=detectors,
         )
@@ -293,6 +297,8 @@ class Judge:
         self.fold: JudgeFold = make_fold(0, dict(self.state), self.context)
 
     def absorb(self, values: Sequence[bytes | None], timestamp_ms: int = 1) -> None:
+        if self.context.partitions == NOT_SAID:
+            self.context.partitions = _partitions_of(values)  # type: ignore[misc]
         n = len(values)
         offsets = range(self.offset, self.offset + n)
         self.offset += n
@@ -321,6 +327,15 @@ class Judge:
     @property
     def events(self) -> list[Any]:
         return [decode(o.value) for o in self.outputs if not o.topic.endswith("dead-letter.v1")]
+
+
+def _partitions_of(values: Sequence[bytes | None]) -> int:
+    """Of the deployment that writes these records."""
+    for value in values:
+        with suppress(BadRecord):
+            if isinstance(event := decode(value), Progress):
+                return event.partitions
+    return NOT_SAID
 
 
 def judged(rows: Sequence[Row], days: float, partitions: int = 3, shelf: Shelf | None = None) -> list[Any]:

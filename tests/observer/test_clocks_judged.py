@@ -13,7 +13,7 @@ from driftloop.schemas.monitor.specification import Feature, MonitorSpecificatio
 from driftloop.streams.fold import FoldContext, SourceRecords
 from driftloop.streams.judge.fold import JudgeFold, make_fold
 
-from .world import HOUR, Marked, Observed, Predicted, Transport, World, context
+from .world import HOUR, Marked, Observed, Predicted, Transport, World, as_the_only_partition, context
 
 NOON = 1_600_002_000.0
 MINUTES = 5 * 60
@@ -54,7 +54,7 @@ def panes(live: MonitorSpecification, batch: MonitorSpecification) -> tuple[Fold
     seen = replace(context(None, live, batch), partitions=1)
     transport = Transport(World([*made, end], [*known, end]), seen)
     transport.run(random.Random(1), batch=30)
-    return seen, [o.value for o in transport.outputs if o.topic == "t.panes.v1" and o.value is not None]
+    return seen, as_the_only_partition(transport.outputs)
 
 
 def judged(seen: FoldContext, values: list[bytes], crash_every: int = 0) -> list[Told]:

@@ -25,7 +25,7 @@ from sklearn.metrics import (
 )
 
 from .task_worlds import ANIMALS, HOUSES
-from .world import HOUR, Marked, Observed, Predicted, Transport, World, context
+from .world import HOUR, Marked, Observed, Predicted, Transport, World, as_the_only_partition, context
 
 DAYS = 12
 VALUE_MOST = 50.0
@@ -77,7 +77,7 @@ def told(spec: MonitorSpecification, baselines: Baselines, bad_from: int) -> lis
     transport = Transport(World(*rows_of(spec, bad_from)), seen)
     transport.run(random.Random(1), batch=500)
     judge = make_fold(0, {}, seen)
-    values = [o.value for o in transport.outputs if o.topic == "t.panes.v1"]
+    values = as_the_only_partition(transport.outputs)
     n = len(values)
     judge.absorb(SourceRecords("t.panes.v1", 0, list(range(n)), [b"k"] * n, values, [1] * n, [()] * n, 0))
     outputs = judge.collect().outputs

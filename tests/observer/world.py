@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from driftloop.schemas.batches.prediction import encode_prediction, layout
 from driftloop.schemas.catalogue import Catalogue
-from driftloop.schemas.codec import encode
-from driftloop.schemas.events import GroundTruth, MonitorApplied, TimeMarker
+from driftloop.schemas.codec import decode, encode
+from driftloop.schemas.events import GroundTruth, MonitorApplied, Pane, Progress, TimeMarker
 from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.streams.fold import FoldContext, Output, SourceRecords
 from driftloop.streams.observer.fold import ObserverFold
@@ -241,3 +241,9 @@ class Transport:
                 self.crash()
             elif not open_sources or rng.random() < 0.4:
                 self.commit()
+
+
+def as_the_only_partition(outputs: list[Output]) -> list[bytes]:
+    """What an observer says on the panes topic, as if its partition were the first and only one."""
+    said = [decode(o.value) for o in outputs if o.topic == "t.panes.v1"]
+    return [encode(replace(one, partition=0)) for one in said if isinstance(one, Pane | Progress)]
