@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AclOperation, AdminClient
+from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, ResourceType
 from driftloop.schemas.catalogue import TOPICS as CATALOGUE_TOPICS
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
-from driftloop.streams.fold import Service
+from driftloop.streams.fold import BEGIN_ANEW, Service
 
 CALL_SECONDS_MOST = 10.0
 APPLY = "`driftloop topics apply` creates and repairs the topics"
@@ -64,6 +64,21 @@ class Cluster:
         allowed = None if operations is None else frozenset(AclOperation(o).name for o in operations)
         return Described(str(found.topic_id), len(found.partitions), allowed)
 
+    def cleanup_policies(self, topics: Iterable[str]) -> dict[str, str | None]:
+        """Of each topic; None where this user may not know (DescribeConfigs). Unavailable: no answer."""
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
+        futures = self._admin.describe_configs(resources, request_timeout=CALL_SECONDS_MOST)
+        return {resource.name: self._policy(future) for resource, future in futures.items()}
+
+    def _policy(self, future: Any) -> str | None:
+        try:
+            found: str = future.result(CALL_SECONDS_MOST + 5)["cleanup.policy"].value
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                return None
+            raise Unavailable(f"no answer from {self._where}: {error.args[0].str()}") from error
+        return found
+
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
         """The cluster's id of each topic: a topic that was deleted and created anew has another one."""
         return {name: found.id if found is not None else "" for name, found in self.describe(topics).items()}
@@ -90,7 +105,21 @@ def check_topics(service: Service, settings: Settings, cluster: Cluster) -> int:
             f"{service.name}: its sources and its state need equally many partitions, but {told}",
             f"partitions of a topic with records cannot be repaired: set another DRIFTLOOP_PREFIX; {APPLY}",
         )
+    kept = [settings.topic(short) for short in (service.state, *CATALOGUE_TOPICS)]
+    check_compacted(cluster.cleanup_policies(kept))
     return counts[state]
+
+
+def check_compacted(policies: Mapping[str, str | None]) -> None:
+    """ConfigError: of one of these topics the broker throws away records that nothing has replaced. A state that has
+    lost some looks whole: its header is written anew at each checkpoint, and the numbers would be wrong without a
+    word."""
+    for topic, policy in policies.items():
+        if policy not in ("compact", None):
+            raise ConfigError(
+                f"{topic}: cleanup.policy is {policy}, so the broker deletes what is still needed",
+                f"`driftloop topics apply --fix` mends it. If it is a state that may have lost records, {BEGIN_ANEW}",
+            )
 
 
 def _existing(described: Mapping[str, Described | None]) -> dict[str, Described]:

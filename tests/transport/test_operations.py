@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 from driftloop.schemas.settings import Settings
 from driftloop.streams.transport.exits import Exit
 from driftloop.streams.transport.state.header import HEADER_KEY, StateHeader
@@ -118,6 +118,20 @@ def test_a_state_of_another_partition_count_is_refused(settings: Settings, worke
     assert "partitions of a topic with records cannot be repaired: set another DRIFTLOOP_PREFIX" in workers.log(
         worker
     )
+
+
+def test_a_state_that_the_broker_deletes_from_is_refused(settings: Settings, workers: Workers) -> None:
+    """What is left of it looks whole: the header is written anew at each checkpoint."""
+    state = settings.topic("observer-state")
+    resource = ConfigResource(ResourceType.TOPIC, state)
+    deletes = ConfigEntry("cleanup.policy", "compact,delete", incremental_operation=AlterConfigOpType.SET)
+    resource.add_incremental_config(deletes)
+    admin = AdminClient(settings.confluent())
+    admin.incremental_alter_configs([resource])[resource].result(180)
+    worker = workers.start()
+    assert workers.end_of(worker) == Exit.CONFIG
+    assert f"{state}: cleanup.policy is compact,delete" in workers.log(worker)
+    assert "`driftloop topics apply --fix` mends it" in workers.log(worker)
 
 
 @pytest.mark.parametrize(

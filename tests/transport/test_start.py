@@ -13,6 +13,7 @@ from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.settings import Settings
 from driftloop.streams.transport.fetching.consumer_thread import COMMIT_MARK, Committed
 from driftloop.streams.transport.partition import Partition
+from driftloop.streams.transport.preflight import check_compacted
 from driftloop.streams.transport.security import broker_urls, faust_credentials
 from driftloop.streams.transport.state.following import compare
 from driftloop.streams.transport.state.moving import Wanted
@@ -51,6 +52,14 @@ def test_security_reaches_faust_as_it_reaches_confluent(protocol: str) -> None:
 def test_an_unreadable_authority_is_a_config_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="DRIFTLOOP_SSL_CA"):
         faust_credentials(replace(PLAIN, security_protocol="SSL", ssl_ca=str(tmp_path / "none.pem")))
+
+
+def test_only_a_compacted_topic_holds_a_state() -> None:
+    check_compacted({"state": "compact", "monitors": None})  # None: this user may not know
+    for policy in ("delete", "compact,delete", "delete,compact"):
+        with pytest.raises(ConfigError, match=f"state: cleanup.policy is {policy}") as error:
+            check_compacted({"monitors": "compact", "state": policy})
+        assert "topics apply --fix" in error.value.hint
 
 
 def line(name: str, text: str) -> logging.LogRecord:
