@@ -10,6 +10,7 @@ Hence decisions depend on the order of windows and never on how long a training 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from driftloop.retrainer.state import (
 )
 from driftloop.retrainer.trainers import DEFAULT
 from driftloop.retrainer.triggers import Finding, examine, outage_of
+from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import CommandGiven, DecisionRecorded, DeploymentChanged, WindowMeasured
 from driftloop.schemas.monitor.specification import MonitorSpecification
 
@@ -37,6 +39,8 @@ Event = WindowMeasured | CommandGiven | RunEnded | DeploymentChanged
 Decisions = list[DecisionRecorded]
 COMMANDS = ("retrain", "approve", "reject")
 """The commands that are the retrainer's; others on the topic are somebody else's."""
+AHEAD_SECONDS_MOST = 86_400.0
+"""Event time runs ten minutes ahead of Kafka's at most, and clocks of apps an hour ahead of ours."""
 
 
 class Record(NamedTuple):
@@ -89,6 +93,17 @@ def event_type(event: Event) -> str:
 def concerns(window: WindowMeasured) -> bool:
     """Only these windows are evaluated: once each, when the predictions of the champion are complete."""
     return window.closing == "features" and window.role == "champion"
+
+
+def check_time(event: WindowMeasured | CommandGiven, timestamp_ms: int) -> None:
+    """``timestamp_ms``: Kafka's, of its record. Errors: BadRecord ``wrong-time``.
+
+    A window is evaluated once and no earlier one after it: one record from 2099 would have been the model's last.
+    """
+    ahead = event.as_of - timestamp_ms / 1000.0 > AHEAD_SECONDS_MOST
+    if (ahead and isinstance(event, WindowMeasured)) or not math.isfinite(event.as_of):
+        hint = "no judge and no command of driftloop's says so: who else writes to this topic?"
+        raise BadRecord("wrong-time", f"a {type(event).__name__} of {event.model} as of {event.as_of!r}", hint)
 
 
 def rebuild(decisions: Sequence[DecisionRecorded]) -> dict[str, ModelState]:

@@ -22,7 +22,7 @@ from driftloop.artefacts.keys import ensure_signing_key
 from driftloop.retrainer import reading
 from driftloop.retrainer.backlog import Backlog, Place
 from driftloop.retrainer.jobs import Jobs, run_folder
-from driftloop.retrainer.policy import COMMANDS, Deploy, Event, Record, Train, concerns, decide, pending
+from driftloop.retrainer.policy import COMMANDS, Deploy, Event, Record, Train, check_time, concerns, decide, pending
 from driftloop.retrainer.publish import (
     ENDS_HEADER,
     decision_output,
@@ -153,6 +153,8 @@ class Session:
         self.backlog.reached(place, message.offset())
         try:
             event = decode(message.value())
+            if isinstance(event, WindowMeasured | CommandGiven):
+                check_time(event, message.timestamp()[1])
         except BadRecord as error:
             self.outbox.append(self.dead(message, error))
             return

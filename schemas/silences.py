@@ -7,6 +7,7 @@ window: what is predicted in it is no evidence. From ``as_of`` on it counts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -57,6 +58,8 @@ class Order(NamedTuple):
 def order_of(offset: int, command: CommandGiven) -> Order:
     """Errors: BadRecord ``bad-command``: it says no time, ends before it begins, or nobody gave it."""
     said = command.arguments
+    if not math.isfinite(command.as_of):
+        raise BadRecord("bad-command", f"a silence of {command.model} given at {command.as_of!r}", EXAMPLE)
     if not command.author.strip() or not command.reason.strip():
         raise BadRecord("bad-command", f"a silence of {command.model} without author or reason", EXAMPLE)
     if ends := said.get("end"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 
@@ -215,6 +216,7 @@ def test_a_word_heard_late_counts_from_then_and_a_restart_does_not_count_it_agai
     [
         ({"author": " "}, "without author or reason"),
         ({"reason": ""}, "without author or reason"),
+        ({"as_of": math.nan}, "given at nan"),  # the judge could not keep it, and would end
         ({"arguments": {"from": "2026-01-01", "until": "soon"}}, "until='soon' of a silence is no time"),
         ({"arguments": {"from": "2026-01-02", "until": "2026-01-01"}}, "ends 2026-01-01, it begins 2026-01-02"),
         ({"arguments": {"from": "2026-01-01", "until": "2026-01-02", "kind": "moods"}}, "'moods' is no kind"),

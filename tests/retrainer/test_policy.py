@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
-from driftloop.retrainer.policy import HANDLERS, Deploy, Train, concerns, decide, pending, rebuild
+from driftloop.retrainer.policy import HANDLERS, Deploy, Train, check_time, concerns, decide, pending, rebuild
 from driftloop.retrainer.runs import RunEnded, run_id
 from driftloop.retrainer.state import (
     IDLE,
@@ -17,6 +18,7 @@ from driftloop.retrainer.state import (
     UnknownTransition,
     fold,
 )
+from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import DecisionRecorded, DeploymentChanged
 
 from .stories import DAY, T0, Story, command, first_model, specification, trained_run, window
@@ -342,3 +344,14 @@ def test_the_end_of_another_run_is_refused() -> None:
     story.hear(command("retrain"))
     with pytest.raises(UnknownTransition, match=r"while .* is going on"):
         fold(story.state, DecisionRecorded("loans", "failed", T0, "another", "", False, ""))
+
+
+def test_a_window_from_the_future_is_not_a_models_last() -> None:
+    produced = int((T0 + 4 * DAY) * 1000)
+    check_time(window(4), produced)
+    check_time(window(4.5), produced)  # clocks differ
+    check_time(command("retrain", day=900), produced)  # a person's clock; its run counts from its data
+    for wrong in (window(900), window(math.inf), window(math.nan), command("retrain", day=math.nan)):
+        with pytest.raises(BadRecord, match="who else writes to this topic") as error:
+            check_time(wrong, produced)
+        assert error.value.reason == "wrong-time"
