@@ -195,7 +195,7 @@ class ModelJudge:
             version=group.version,
             start=start,
             loss_counts=layout.read(LABELS, sums.labels, "loss"),
-            loss_sum=float(sums.sums[loss_of(specification).total]),
+            loss_sum=sums.sum_of(loss_of(specification).total),
             as_of=now,
             offsets_since=lambda since: self.ledger.offsets(group, since, start),
         )

@@ -1,7 +1,7 @@
 """Panes add up: the partial sums of one pane of event time, over source partitions and delay buckets.
 
 Everything is exact, so that order never matters and a correction can be taken out again: counts are whole numbers,
-sums of doubles are kept as fractions (a double is one) and rounded once, when they are read.
+sums of doubles are exact too (exact.py), and rounded once, when they are read.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import numpy as np
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.events import OffsetRange, Pane
 from driftloop.schemas.monitor.specification import MonitorSpecification
+from driftloop.streams.judge.exact import exact, rounded
 from driftloop.streams.judge.inputs.vectors import VectorLayout
 from driftloop.streams.judge.metrics import tasks
 from driftloop.streams.judge.metrics.value import VALUE
@@ -78,7 +78,7 @@ class Layout:
 class PaneSums:
     """Sums of one (version, role, specification, pane of event time), or of a segment in one window.
 
-    ``labelled``: by delay bucket; ``by_class``: by class and delay bucket. ``decisions``: by code.
+    ``labelled``: by delay bucket; ``by_class``: by class and delay bucket. ``decisions``: by code. ``sums``: exact.
     """
 
     features: Counts
@@ -87,7 +87,7 @@ class PaneSums:
     by_class: Counts
     decisions: Counts
     predictions: int = 0
-    sums: dict[str, Fraction] = field(default_factory=dict)
+    sums: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
     vectors: Counts = field(default_factory=lambda: NO_VECTORS)
@@ -99,7 +99,7 @@ class PaneSums:
             np.zeros((layout.classes, layout.buckets), np.int64),
             np.zeros(layout.decisions, np.int64),
         )
-        sums = dict.fromkeys(layout.sums, Fraction(0))
+        sums = dict.fromkeys(layout.sums, 0)
         vectors = np.zeros(len(layout.vectors), np.int64)
         return cls(features, labels, [0] * layout.buckets, by_class, decisions, 0, sums, vectors=vectors)
 
@@ -130,8 +130,7 @@ class PaneSums:
             self.labelled[pane.bucket] += sign * pane.counts.get("labelled", 0)
             self._happened(layout, pane, sign)
             for name in layout.sums:
-                value = _summed(pane, name)
-                self.sums[name] = self.sums[name] + value if sign > 0 else self.sums[name] - value
+                self.sums[name] += sign * _summed(pane, name)
         if sign > 0:
             self.widen("predictions", pane.partition, pane.predictions_first_offset, pane.predictions_last_offset)
             self.widen("ground-truth", pane.partition, pane.truths_first_offset, pane.truths_last_offset)
@@ -148,6 +147,10 @@ class PaneSums:
                 for bin_, count in zip(histogram.bins, histogram.counts, strict=True):
                     if (label := bin_ // (layout.classes + 1)) < layout.classes:
                         self.by_class[label, pane.bucket] += sign * count
+
+    def sum_of(self, name: str) -> float:
+        """One of ``sums``, rounded."""
+        return rounded(self.sums.get(name, 0))
 
     def widen(self, topic: str, partition: int, first: int, last: int) -> None:
         """Source offsets first..last of a partition stand behind these sums; below 0: none."""
@@ -187,35 +190,37 @@ def ranges(panes: Iterable[PaneSums]) -> tuple[OffsetRange, ...]:
 
 def total(layout: Layout, panes: Iterable[PaneSums]) -> Total:
     """Add panes up."""
-    all_of_them = list(panes)
-    start, counts = PaneSums.empty(layout), dict.fromkeys(layout.counts, 0)
-    for pane in all_of_them:
-        start.features += pane.features
-        start.labels += pane.labels
-        start.by_class += pane.by_class
-        start.decisions += pane.decisions
-        start.vectors += pane.vectors
+    own, counts = list(panes) or [PaneSums.empty(layout)], dict.fromkeys(layout.counts, 0)
+    for pane in own:
         for name, count in pane.counts.items():
             counts[name] += count
     return Total(
-        start.features,
-        start.labels,
-        sum(sum(pane.labelled) for pane in all_of_them),
-        sum(pane.predictions for pane in all_of_them),
-        {name: float(sum(pane.sums[name] for pane in all_of_them)) for name in layout.sums},
-        ranges(all_of_them),
-        start.by_class,
-        start.decisions,
+        _added([pane.features for pane in own]),
+        _added([pane.labels for pane in own]),
+        sum(sum(pane.labelled) for pane in own),
+        sum(pane.predictions for pane in own),
+        {name: rounded(sum(pane.sums[name] for pane in own)) for name in layout.sums},
+        ranges(own),
+        _added([pane.by_class for pane in own]),
+        _added([pane.decisions for pane in own]),
         counts,
-        start.vectors,
+        _added([pane.vectors for pane in own]),
     )
 
 
-def _summed(pane: Pane, name: str) -> Fraction:
-    """A sum of a pane; of values over all cells of the confusion matrix."""
+def _added(parts: list[Counts]) -> Counts:
+    """A new array."""
+    found = parts[0].copy()
+    for part in parts[1:]:
+        found += part
+    return found
+
+
+def _summed(pane: Pane, name: str) -> int:
+    """A sum of a pane, exact; of values over all cells of the confusion matrix."""
     if name != VALUE:
-        return Fraction(pane.sums.get(name, 0.0))
-    return sum((Fraction(v) for n, v in pane.sums.items() if n.split(":")[0] == VALUE), Fraction(0))
+        return exact(pane.sums.get(name, 0.0))
+    return sum(exact(v) for n, v in pane.sums.items() if n.split(":")[0] == VALUE)
 
 
 def _places(sizes: dict[str, int]) -> dict[str, tuple[int, int]]:

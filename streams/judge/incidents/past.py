@@ -83,7 +83,7 @@ def losses(specification: MonitorSpecification, window: Window) -> dict[str, Los
     name, found = loss_of(specification).total, {}
     for segment, sums in sorted(window.segments.items()):
         if rows := sum(sums.labelled):
-            found[segment] = Losses(rows, float(sums.sums.get(name, 0)))
+            found[segment] = Losses(rows, sums.sum_of(name))
     return found
 
 

@@ -57,7 +57,7 @@ def of_labels(edition: Edition, detector: NamedDetector, pane: PaneSums) -> floa
         return None
     if detector.series[0] == "loss":
         rows = int(layout.read(LABELS, pane.labels, "loss").sum())
-        return float(pane.sums[loss_of(specification).total]) / rows if rows else None
+        return pane.sum_of(loss_of(specification).total) / rows if rows else None
     right = confusion.accuracy(layout.read(LABELS, pane.labels, "confusion"), len(specification.classes))
     return None if right is None else 1.0 - right.value
 

@@ -55,5 +55,5 @@ def measure(
 
 def measured(layout: Layout, sums: PaneSums) -> Measured:
     """What metrics are made of, of one segment."""
-    rounded = {name: float(value) for name, value in sums.sums.items()}
+    rounded = {name: sums.sum_of(name) for name in sums.sums}
     return Measured(layout.read_all(LABELS, sums.labels), rounded, sums.counts, sums.decisions)
