@@ -57,8 +57,8 @@ class PredictionColumns:
     vectors: NDArray[np.float32] = field(default_factory=lambda: NO_VECTOR)
 
     def category_codes(self) -> NDArray[np.int64]:
-        """int64[n, C] in the order of ``spec.categorical`` (Tails.category_codes)."""
-        return self.tails.category_codes()[self.tail]
+        """int64[n, C] in the order of ``spec.categorical`` (TailCodes)."""
+        return self.tails.codes().categories[self.tail]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import numpy as np
 from driftloop.schemas.batches.alike import SharedTails, tail_shape
 from driftloop.schemas.batches.prediction import NAMESPACE, ROLES, layout, record_name
 from driftloop.schemas.batches.tails import KEPT_BYTES_MOST, Tail, Tails, TailTable, TruthTable, TruthTail
+from driftloop.schemas.batches.texts import read_texts, texts_of
 from driftloop.schemas.batches.vectors import NO_VECTOR, VectorBlock, Vectors, vector_of
 from driftloop.schemas.codec import NAMESPACE as EVENTS_NAMESPACE
 from driftloop.schemas.codec import is_event
@@ -47,7 +48,8 @@ class PredictionReader:
         scores = [name for name in spec.score_fields if name in names or spec.task != "multiclass"]
         self.fast = {"event_time", *scores, *known} <= set(leading) and vectors == self.vectors.names
         if self.fast:
-            self._tail_schema = parse(writer.definition | {"fields": fields[self.width + self.vectors.fields :]})
+            tail = fields[self.width + self.vectors.fields :]
+            self._tail_schema, self._texts = parse(writer.definition | {"fields": tail}), texts_of(tail)
             self._time = leading.index("event_time")
             self._scores = [leading.index(name) if name in leading else -1 for name in spec.score_fields]
             self._columns = [leading.index(f.field) if f.field in leading else -1 for f in spec.numeric]
@@ -90,7 +92,8 @@ class PredictionReader:
 
     def read_tail(self, data: bytes) -> int:
         """Index of this tail in ``table.tails``. Errors: BadRecord."""
-        return self.table.add(self._tail(read_body(self._tail_schema, data, 0)))
+        record: Mapping[str, Any] | None = None if self._texts is None else read_texts(self._texts, data)
+        return self.table.add(self._tail(read_body(self._tail_schema, data, 0) if record is None else record))
 
     def read_slowly(self, data: bytes) -> tuple[float, list[float], list[float], int, Vectors]:
         """(event_time, scores, numeric, index of the tail, embeddings) of a whole record through fastavro.

@@ -42,27 +42,51 @@ class TruthTail(NamedTuple):
     code: int
 
 
+class TailCodes(NamedTuple):
+    """Of n tails. ``seats`` int64[n]: index into Tails.seats. ``predicted`` int64[n]: class of the decision, their
+    number for one that is no class, -1 where none is told. ``categories`` int64[n, C]: index of the category;
+    len(categories): other or unseen; one more: missing; -1 where the categories are not known yet. ``missing``
+    int64[n, C]: -1 where it is missing, 0 where it is there."""
+
+    seats: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    categories: NDArray[np.int64]
+    missing: NDArray[np.int64]
+
+
 class Tails(list[Tail]):
-    """An append-only table; rows point into it. One object serves many batches, so codes can be kept beside it."""
+    """An append-only table; rows point into it. One object serves many batches, and the batches of all partitions,
+    so codes can be kept beside it. ``seats``: (version, role) in order of appearance."""
 
     def __init__(self, spec: MonitorSpecification) -> None:
         super().__init__()
+        self._classes = spec.classes
         self._known = [
             None if f.categories is None else {name: code for code, name in enumerate(f.categories)}
             for f in spec.categorical
         ]
-        self._codes = np.empty((0, len(self._known)), dtype=np.int64)
+        self.seats: dict[tuple[str, str], int] = {}
+        none = np.empty(0, np.int64)
+        self._codes = TailCodes(none, none, *[none.reshape(0, len(self._known))] * 2)
 
-    def category_codes(self) -> NDArray[np.int64]:
-        """int64[len(self), C]: index of the category; len(categories): other or unseen; one more: missing.
-
-        -1 where the categories are not known yet. Only what was appended since the last call is worked out.
-        """
-        new = self[len(self._codes) :]
+    def codes(self) -> TailCodes:
+        """Of all tails. Only what was appended since the last call is worked out."""
+        new = self[len(self._codes.seats) :]
         if new:
-            codes = [[_code(k, v) for k, v in zip(self._known, tail.categories, strict=True)] for tail in new]
-            self._codes = np.concatenate((self._codes, np.array(codes, np.int64).reshape(len(new), len(self._known))))
+            shape = len(new), len(self._known)
+            seats = [self.seats.setdefault((tail.version, tail.role), len(self.seats)) for tail in new]
+            predicted = [self._decision(tail) for tail in new]
+            categories = [[_code(k, v) for k, v in zip(self._known, tail.categories, strict=True)] for tail in new]
+            missing = [[-1 if category is None else 0 for category in tail.categories] for tail in new]
+            told = [np.array(found, np.int64) for found in (seats, predicted, categories, missing)]
+            told[2:] = [found.reshape(shape) for found in told[2:]]  # of no categories, too
+            self._codes = TailCodes(*[np.concatenate(both) for both in zip(self._codes, told, strict=True)])
         return self._codes
+
+    def _decision(self, tail: Tail) -> int:
+        if tail.predicted is None or not self._classes:
+            return -1
+        return self._classes.index(tail.predicted) if tail.predicted in self._classes else len(self._classes)
 
 
 def _code(known: dict[str, int] | None, value: str | None) -> int:

@@ -106,8 +106,8 @@ def columns_of(
 ) -> Codes:
     """int64[n, M]: the columns that each row raises; the first ``lengths[0]`` rows are the first one's, and so on.
 
-    All of them have one task, as many features of each kind, and bins or none. ``categories`` are the codes of
-    Tails.category_codes; where the specification has no bins, they are -1 and 0 for missing and there.
+    All of them have one task, as many features of each kind, and bins or none. ``categories`` are those of
+    TailCodes; where the specification has no bins, they are -1 and 0 for missing and there.
     """
     one = sketches[0]
     at, rows, head = one.layout.at, len(scores), 1 + len(one.task.head)
