@@ -38,6 +38,15 @@ def test_a_worker_that_has_worked_is_started_again_at_once() -> None:
     assert [restarts.wait_after(Exit.FENCED, lived) for lived in (1, 1, 3600, 1)] == [0, 1, 0, 1]
 
 
+def test_one_that_has_worked_waits_for_a_cluster_that_is_away_as_long_as_it_takes() -> None:
+    stranger, worked = Restarts(), Restarts()
+    assert [stranger.wait_after(Exit.UNAVAILABLE, 9.0) for _ in range(CRASHES_MOST + 1)][-1] is None
+    worked.wait_after(Exit.UNAVAILABLE, 3600.0)
+    waits = [worked.wait_after(Exit.UNAVAILABLE, 9.0) for _ in range(5_000)]
+    assert (waits[0], set(waits[CRASHES_MOST:])) == (1, {30.0})
+    assert worked.wait_after(Exit.BROKEN, 9.0) is None
+
+
 def test_an_end_is_told_in_words() -> None:
     assert ended(-9) == "ended by signal 9"
     assert ended(70) == "ended with exit code 70 (fenced)"
