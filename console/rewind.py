@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
-from driftloop.console.connection import admin_client
+from driftloop.console.connection import admin_client, answer_of
 from driftloop.console.stateful import source_topics, stateful
 from driftloop.console.status_reading import Tp, describe_group, offsets_of, read_states
 from driftloop.schemas.batches.batch import FUTURE_SECONDS_MOST
@@ -92,7 +92,9 @@ def _check_members(admin: AdminClient, settings: Settings, service: Service, for
         raise ConfigError(
             f"{len(members)} member(s) of group {settings.group(service.name)} are at work: "
             + ", ".join(member.client_id for member in members),
-            "stop them first, or take --force: they end as FENCED (exit 70) at their next write and may be restarted",
+            "stop them first (a static one that has stopped is a member until its session ends, "
+            f"{settings.session_seconds:.0f} s), or take --force: they end as FENCED (exit 70) at their next write "
+            "and may be restarted",
         )
 
 
@@ -162,7 +164,8 @@ def _commit(admin: AdminClient, settings: Settings, service: Service, say: Say) 
         TopicPartition(topic, p, last + 1, MARK) for p, one in states.items() for topic, last in one.absorbed.items()
     ]
     try:
-        admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, offsets)])[group].result(10)
+        asked = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, offsets)])[group]
+        answer_of(asked, 10)
     except KafkaException as error:
         say(f"the offsets of group {group} could not be set, the state was: {error.args[0].str()}")
     say(f"done; start `driftloop {service.name}` (or `driftloop up`), and watch `driftloop status`")

@@ -11,7 +11,7 @@ from typing import Any
 
 from driftloop.console.background import Background, log_tail
 from driftloop.console.broker.daemon import start_broker, stop_broker
-from driftloop.console.connection import admin_client
+from driftloop.console.connection import admin_client, answer_of
 from driftloop.console.topics import apply_topics
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
@@ -89,7 +89,7 @@ def _has_members(admin: Any, group: str) -> bool:
     from confluent_kafka import KafkaException
 
     try:
-        described = admin.describe_consumer_groups([group], request_timeout=10)[group].result(10)
+        described = answer_of(admin.describe_consumer_groups([group], request_timeout=10)[group], 10)
     except KafkaException:
         return False
     return bool(described.members)

@@ -13,7 +13,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
-from driftloop.console.connection import admin_client
+from driftloop.console.connection import admin_client, answer_of
 from driftloop.console.reading import read_batches, read_places
 from driftloop.console.stateful import STATEFUL, source_topics
 from driftloop.console.status import Member, ServiceStatus, Source, StatePartition, owners
@@ -132,7 +132,8 @@ def read_states(settings: Settings, service: Service) -> dict[int, LiveState]:
 def describe_group(admin: AdminClient, group: str) -> tuple[str, tuple[Member, ...]]:
     """(state, members); DEAD and nobody: the group was never joined, or has expired."""
     try:
-        found = admin.describe_consumer_groups([group], request_timeout=CALL_SECONDS)[group].result(CALL_SECONDS)
+        asked = admin.describe_consumer_groups([group], request_timeout=CALL_SECONDS)[group]
+        found = answer_of(asked, CALL_SECONDS)
     except KafkaException as error:
         if error.args[0].retriable():
             raise Unavailable(f"group {group}: {error.args[0].str()}") from error
@@ -148,7 +149,7 @@ def committed_offsets(admin: AdminClient, group: str) -> dict[Tp, int]:
     """The group's committed offsets; partitions without one are left out."""
     future = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group]
     try:
-        found = future.result(CALL_SECONDS)
+        found = answer_of(future, CALL_SECONDS)
     except KafkaException as error:
         if error.args[0].retriable():
             raise Unavailable(f"offsets of group {group}: {error.args[0].str()}") from error
@@ -163,7 +164,7 @@ def offsets_of(admin: AdminClient, places: Iterable[Tp], what: OffsetSpec) -> di
         return {}
     futures = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=CALL_SECONDS)
     try:
-        return {(tp.topic, tp.partition): future.result(CALL_SECONDS).offset for tp, future in futures.items()}
+        return {(tp.topic, tp.partition): answer_of(future, CALL_SECONDS).offset for tp, future in futures.items()}
     except KafkaException as error:
         raise Unavailable(f"the ends of the topics are not known: {error.args[0].str()}") from error
 

@@ -17,7 +17,7 @@ from confluent_kafka.admin import (
     NewTopic,
     ResourceType,
 )
-from driftloop.console.connection import admin_client
+from driftloop.console.connection import admin_client, answer_of
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.topics import TOPICS
@@ -207,7 +207,7 @@ def _is_empty(settings: Settings, topic: str, partitions: int) -> bool:
 def _result(future: Any, what: str, but_not: int | None = None) -> Any:
     """Of a future of AdminClient. ConfigError: the cluster refuses; Unavailable: it does not answer."""
     try:
-        return future.result(SECONDS_MOST)
+        return answer_of(future, SECONDS_MOST)
     except KafkaException as error:
         cause = error.args[0]
         if cause.code() == but_not:
