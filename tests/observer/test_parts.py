@@ -9,6 +9,7 @@ import pytest
 from driftloop.schemas.topics import TOPICS
 from driftloop.streams.observer.join.index import Index
 from driftloop.streams.observer.join.seats import OTHER_VERSIONS, SEATS_MOST, Seats
+from driftloop.streams.observer.panes.panes import numbered
 from driftloop.streams.observer.panes.table import Added, Table
 from driftloop.streams.observer.time import Clock, greatest_before
 from driftloop.streams.observer.worker import SERVICE
@@ -128,6 +129,16 @@ def test_the_watermark_before_a_row_does_not_know_the_row() -> None:
     assert greatest_before(np.array([5.0, 3.0, 9.0, 7.0])).tolist() == [-np.inf, 5.0, 5.0, 9.0]
     assert greatest_before(np.array([5.0, 3.0]), 6.0).tolist() == [6.0, 6.0]
     assert len(greatest_before(np.empty(0), 6.0)) == 0
+
+
+def test_codes_are_numbered_alike_with_a_list_and_by_sorting() -> None:
+    rng = np.random.default_rng(2)
+    for most in (1, 7, 300, 1_000_000):
+        codes = rng.integers(0, most, 200)
+        first, found = numbered(codes)
+        assert codes[first].tolist() == sorted(set(codes.tolist()))
+        assert (codes[first][found] == codes).all()
+        assert [int(np.flatnonzero(codes == code)[0]) for code in codes[first]] == first.tolist()
 
 
 def test_more_versions_than_a_model_can_have_share_a_seat() -> None:

@@ -122,7 +122,7 @@ class Rows:
     def mark(self, slots: Slots, status: int) -> None:
         self.status[slots] = status
         chunks = slots // SEGMENT_ROWS
-        for chunk in set(chunks.tolist()) if len(chunks) < FEW else np.unique(chunks).tolist():
+        for chunk in set(chunks.tolist()) if len(chunks) < FEW else np.bincount(chunks).nonzero()[0].tolist():
             self._by_chunk[chunk].status_changed = True
 
     def overdue(self, seconds: float, watermark: float) -> Slots:
