@@ -11,8 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 REMEMBERED_MOST = 64
+VERSIONS_KEPT_MOST = 1_024
+"""Every step sorts its windows by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ def next_champion(champion: Champion | None, pane_start: float, served: Iterable
     return Champion(version, spec, pane_start, pane_start, known)
 
 
+@lru_cache(VERSIONS_KEPT_MOST)
 def natural(version: str) -> tuple[tuple[int, int, str], ...]:
     """Orders v9 before v10.
 

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from driftloop.schemas import bins
-from driftloop.streams.judge.metrics import calibration, confusion, metrics, numbers, ranking
+from driftloop.streams.judge.metrics import calibration, confusion, intervals, metrics, numbers, ranking
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import (
@@ -168,3 +168,16 @@ def test_scores_that_separate_perfectly_are_not_known_perfectly() -> None:
         assert found is not None
         assert (found.value, found.high) == (pytest.approx(1.0), pytest.approx(1.0))
         assert 0.8 < found.low < 0.9
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 5_000), st.integers(0, 5_000)), min_size=1, max_size=4),
+    st.sampled_from([4.0, 1.96]),
+)
+def test_a_handful_of_shares_is_told_as_many_are_to_the_bit(drawn: list[tuple[int, int]], z: float) -> None:
+    hits, rows = ([pair[0] for pair in drawn], [sum(pair) for pair in drawn])
+    many = intervals.shares(np.array(hits), np.array(rows), z)
+    few = [intervals.share(*one, z) for one in zip(hits, rows, strict=True)]
+    assert few == list(zip(*(side.tolist() for side in many[:3]), strict=True))
+    assert intervals.mean_of_few(few, 9) == intervals.mean_of_shares(many, 9)

@@ -12,7 +12,16 @@ from __future__ import annotations
 
 import numpy as np
 from driftloop.schemas.events import Estimate
-from driftloop.streams.judge.metrics.intervals import Counts, Floats, effective, mean_of_shares, shares, wilson
+from driftloop.streams.judge.metrics.intervals import (
+    Counts,
+    Floats,
+    effective,
+    mean_of_few,
+    mean_of_shares,
+    share,
+    shares,
+    wilson,
+)
 
 
 def known_table(confusion: Counts, classes: int) -> Counts:
@@ -43,22 +52,23 @@ def decisions(confusion: Counts, classes: int = 2) -> dict[str, Estimate]:
     n = int(table.sum())
     if not n:
         return {}
-    found = {} if classes > 2 else _of_two(table)
+    if classes == 2:
+        return _of_two(table, n)
     right, happened, said = np.diag(table), table.sum(axis=1), table.sum(axis=0)
     there = happened > 0
-    found["balanced_accuracy"] = mean_of_shares(shares(right[there], happened[there]), n)
-    if classes > 2:
-        there |= said > 0
-        found["precision"] = mean_of_shares(shares(right[there], said[there]), n)
-        found["recall"] = mean_of_shares(shares(right[there], happened[there]), n)
-        found["f1"] = macro_f1(table[np.ix_(there, there)])
+    found = {"balanced_accuracy": mean_of_shares(shares(right[there], happened[there]), n)}
+    there |= said > 0
+    found["precision"] = mean_of_shares(shares(right[there], said[there]), n)
+    found["recall"] = mean_of_shares(shares(right[there], happened[there]), n)
+    found["f1"] = macro_f1(table[np.ix_(there, there)])
     return found
 
 
-def _of_two(table: Counts) -> dict[str, Estimate]:
+def _of_two(table: Counts, n: int) -> dict[str, Estimate]:
     """F1 = 2 J / (1 + J) of J = tp / (tp + fp + fn), a share of the rows in which one of the two says yes."""
-    (_, false_positives), (false_negatives, right) = table.tolist()
-    found = {}
+    (left, false_positives), (false_negatives, right) = table.tolist()
+    recalls = [(left, left + false_positives), (right, right + false_negatives)]
+    found = {"balanced_accuracy": mean_of_few([share(*one) for one in recalls if one[1]], n)}
     if said := right + false_positives:
         found["precision"] = wilson(right, said)
     if happened := right + false_negatives:

@@ -48,8 +48,19 @@ def shares(hits: Counts, rows: Counts, z: float = Z) -> Shares:
     return Shares(share, np.where(rows > 0, low, 0.0), np.where(rows > 0, high, 1.0), rows)
 
 
+def share(hits: int, rows: int, z: float = Z) -> tuple[float, float, float]:
+    """(value, low, high): ``shares`` of one, to the bit, at a tenth of the cost."""
+    if not rows:
+        return 0.0, 0.0, 1.0
+    n = float(rows)
+    value = hits / n
+    centre = (value + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(value * (1 - value) / n + z * z / (4 * n * n))
+    return value, min(max(centre - half, 0.0), value), min(max(centre + half, value), 1.0)
+
+
 def wilson(hits: int, n: int) -> Estimate:
-    """Share of ``hits`` in ``n`` > 0: ``shares`` of one, at a twentieth of the cost."""
+    """Share of ``hits`` in ``n`` > 0, as an estimate."""
     share = hits / n
     return effective(share, share * (1 - share) / n, n, n)
 
@@ -99,6 +110,15 @@ def mean_of_shares(found: Shares, count: int) -> Estimate:
     value, k = float(found.value.mean()), len(found.value)
     below = math.sqrt(float(((found.value - found.low) ** 2).sum())) / k
     above = math.sqrt(float(((found.high - found.value) ** 2).sum())) / k
+    return Estimate(value, max(0.0, value - below), min(1.0, value + above), count)
+
+
+def mean_of_few(found: list[tuple[float, float, float]], count: int) -> Estimate:
+    """``mean_of_shares`` of a handful, each as ``share`` tells it."""
+    k = len(found)
+    value = sum(one for one, _, _ in found) / k
+    below = math.sqrt(sum((one - low) * (one - low) for one, low, _ in found)) / k
+    above = math.sqrt(sum((high - one) * (high - one) for one, _, high in found)) / k
     return Estimate(value, max(0.0, value - below), min(1.0, value + above), count)
 
 

@@ -32,7 +32,7 @@ from driftloop.schemas.events import QualityBroken
 from driftloop.schemas.monitor.quality import LEARNED, QualityRules
 from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.streams.judge.labels.label_gaps import HALF, Stopped
-from driftloop.streams.judge.metrics.intervals import Counts, shares
+from driftloop.streams.judge.metrics.intervals import Counts, share
 from driftloop.streams.judge.quality.quality_history import Usual
 
 SURE = 4.0
@@ -86,7 +86,7 @@ def learned_limit(hits: int, rows: int, floor: float = FLOOR) -> float:
     >>> round(learned_limit(0, 100_000), 4), round(learned_limit(30_000, 100_000), 3), round(learned_limit(9, 10), 3)
     (0.0202, 0.612, 0.997)
     """
-    upper = float(shares(np.array([hits]), np.array([rows]), SURE).high[0])
+    upper = share(hits, rows, SURE)[2]
     return min(upper + max(floor, RELATIVE * upper), (1 + upper) / 2)
 
 
@@ -94,10 +94,10 @@ def broken_share(
     rule: str, feature: str, hits: int, rows: int, limit: float | None, usual: float
 ) -> Iterator[QualityBroken]:
     """The share, where it is for sure above its limit; None: there is no limit."""
-    if limit is not None and rows >= ROWS_LEAST and hits / rows > limit:  # a lower end lies above no share
-        found = shares(np.array([hits]), np.array([rows]), SURE)
-        if float(found.low[0]) > limit:
-            yield QualityBroken(rule, feature, hits / rows, limit, usual, "share", rows)
+    if limit is None or rows < ROWS_LEAST or hits / rows <= limit:  # a lower end lies above no share
+        return
+    if share(hits, rows, SURE)[1] > limit:
+        yield QualityBroken(rule, feature, hits / rows, limit, usual, "share", rows)
 
 
 def _of_rows(

@@ -12,7 +12,10 @@ makes a day, have no usual volume: a week of them is too much to remember.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import islice
 from statistics import median
 from typing import NamedTuple
 
@@ -59,14 +62,12 @@ class History:
 
     def usual(self, start: float, window_seconds: float) -> Usual:
         """Of a window that begins at ``start``."""
-        kept = [p for p in self.past if p.start < start]
-        if window_seconds < _DAY_SECONDS:
-            daily = window_seconds >= SHORTEST_SECONDS and _DAY_SECONDS % window_seconds == 0
-            kept = [p for p in kept if daily and (start - p.start) % _DAY_SECONDS == 0]
-        days, weeks = _even(kept[-COMPARED:]), _even(_same_weekday(kept, start))
+        before = self.past[: bisect_left(self.past, start, key=lambda p: p.start)]
+        last = _last(before, COMPARED, start, _apart_seconds(window_seconds))
+        days, weeks = _even(last), _even(_last(before, WEEKS, start, 7 * _DAY_SECONDS))
         silent = max((p.silent_seconds for p in days), default=0.0)
         repeats = max((p.duplicates for p in days), default=0.0)
-        if len(kept) < COMPARED:
+        if len(last) < COMPARED:
             return Usual(None, 0.0, float("inf"), silent, repeats)
         volumes = [float(p.predictions) for p in days]
         if len(weeks) >= WEEKS_LEAST:
@@ -74,8 +75,19 @@ class History:
         return Usual(median(volumes), min(volumes) / FACTOR, max(volumes) * FACTOR, silent, repeats)
 
 
-def _same_weekday(past: list[Past], start: float) -> list[Past]:
-    return [p for p in past if (start - p.start) % (7 * _DAY_SECONDS) == 0][-WEEKS:]
+def _apart_seconds(window_seconds: float) -> float | None:
+    """Windows that are compared begin so far apart; None: with all of them; infinity: with none."""
+    if window_seconds >= _DAY_SECONDS:
+        return None
+    daily = window_seconds >= SHORTEST_SECONDS and _DAY_SECONDS % window_seconds == 0
+    return _DAY_SECONDS if daily else math.inf
+
+
+def _last(past: list[Past], most: int, start: float, apart_seconds: float | None) -> list[Past]:
+    """From the end on, for the past may be hundreds."""
+    apart = apart_seconds
+    alike = (p for p in reversed(past) if apart is None or (start - p.start) % apart == 0)
+    return list(islice(alike, most))[::-1]
 
 
 def _even(past: list[Past]) -> list[Past]:
