@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import operator
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -96,20 +97,27 @@ class Baselines:
         """Back from ``to_json``. Errors: BadRecord ``bad-reference``."""
         try:
             found = json.loads(text)
-            found["features"] = {name: tuple(counts) for name, counts in found["features"].items()}
-            found["score_by_label"] = tuple(tuple(counts) for counts in found["score_by_label"])
+            found["features"] = {name: _whole(counts) for name, counts in found["features"].items()}
+            found["score_by_label"] = tuple(_whole(counts) for counts in found["score_by_label"])
             found["losses_given"] = tuple(tuple(sums) for sums in found.get("losses_given", ()))
             found["residuals"] = tuple(found.get("residuals", ()))
-            found["score"], found["loss"] = tuple(found["score"]), tuple(found["loss"])
+            found["score"], found["loss"] = _whole(found["score"]), _whole(found["loss"])
+            if not math.isfinite(found["to_time"] - found["from_time"]):
+                raise ValueError(f"from {found['from_time']!r} to {found['to_time']!r}")
             found["class_shares"] = found["class_shares"] and tuple(found["class_shares"])
             found["offsets"] = tuple(OffsetRange(**o) for o in found["offsets"])
             found["season"] = SeasonBaseline(**found["season"]) if found.get("season") else None
             if found.get("calibration"):
                 found["calibration"] = CalibrationBaseline.from_json(found["calibration"])
             return cls(**found)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             hint = "was it written by a newer driftloop? build the reference again with this one"
             raise BadRecord("bad-reference", f"these are no baselines: {error!r}", hint) from None
+
+
+def _whole(counts: Sequence[int]) -> tuple[int, ...]:
+    """TypeError: no list of whole numbers. The judge would end over it, start after start."""
+    return tuple(map(operator.index, counts))
 
 
 def build_reference(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -33,6 +34,8 @@ __all__ = ["Feature", "MonitorSpecification", "RetrainPolicy", "Scales", "compil
 DAY_SECONDS = 86_400.0
 QUIET_WINDOWS = 2
 """A day without an alarm may be a Sunday; two windows in a row are the least that is a habit."""
+_SOME_TIME = ("horizon_seconds", "pane_seconds", "window_seconds", "budget_seconds")
+_TIMES = (*_SOME_TIME, "disorder_seconds", "dedup_seconds", "offset_seconds", "idle_after_seconds")
 _SCALES_EDGES = ("prediction_edges", "label_edges")
 CATEGORIES_MOST = 64
 """A reference keeps the most frequent ones; the rest is "other"."""
@@ -284,7 +287,7 @@ class MonitorSpecification:
             found = json.loads(text)
             features = tuple(_feature(f) for f in found.pop("features"))
             scales, season = found.pop("scales", None), found.pop("season", None)
-            return cls(
+            read = cls(
                 **found
                 | {
                     "classes": tuple(found["classes"]),
@@ -299,7 +302,9 @@ class MonitorSpecification:
                     "together": Together.from_json(found["together"]) if found.get("together") else None,
                 }
             )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            _check_times(read)
+            return read
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             hint = "was it written by a newer driftloop? apply the monitor file again with this one"
             raise BadRecord("bad-specification", f"this is no monitor specification: {error!r}", hint) from None
 
@@ -309,6 +314,15 @@ def compile_monitor(text: str, place: str) -> MonitorSpecification:
     from driftloop.schemas.monitor import monitor_file  # it builds what stands here, so it imports this module
 
     return monitor_file.compile_monitor(text, place)
+
+
+def _check_times(read: MonitorSpecification) -> None:
+    """Every worker goes by these, whatever the model: one that is no number would end them all, start after start.
+    Errors: ValueError, TypeError, OverflowError."""
+    for name in _TIMES:
+        seconds = getattr(read, name)
+        if not math.isfinite(seconds) or (seconds <= 0.0 and name in _SOME_TIME):
+            raise ValueError(f"{name} is {seconds!r}")
 
 
 def _feature(found: dict[str, Any]) -> Feature:

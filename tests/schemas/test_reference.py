@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,22 @@ def rows(seed: int = 0, n: int = ROWS) -> dict[str, Any]:
         "event_time": 1.4e9 + 600.0 * np.arange(n),
         "predicted": np.where(random.random(n) < 0.1, 2, score > 0.5).astype(np.int8),
     }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"loss": [None, 1]},
+        {"score": ["1"]},
+        {"score_by_label": [[0.5]]},
+        {"features": {"age": [{}]}},
+        {"to_time": "x"},
+    ],
+)
+def test_counts_that_are_no_numbers_are_a_bad_record_and_not_the_end_of_the_judge(wrong: dict[str, Any]) -> None:
+    told = json.loads(build_reference(SMALL, **rows())[1].to_json()) | wrong
+    with pytest.raises(BadRecord, match="these are no baselines"):
+        Baselines.from_json(json.dumps(told))
 
 
 def test_counts_are_those_of_the_rows() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +74,14 @@ def test_what_is_no_specification_is_a_bad_record(text: str) -> None:
     with pytest.raises(BadRecord) as caught:
         MonitorSpecification.from_json(text)
     assert caught.value.reason == "bad-specification"
+
+
+@pytest.mark.parametrize("wrong", [None, "1 h", [], math.nan, pytest.param(10**400, id="no double")])
+@pytest.mark.parametrize("name", ["pane_seconds", "disorder_seconds", "dedup_seconds", "offset_seconds"])
+def test_a_time_that_is_no_number_is_a_bad_record_and_not_the_end_of_every_worker(name: str, wrong: object) -> None:
+    told = json.loads(compile_monitor(SMALL, "small.toml").to_json()) | {name: wrong}
+    with pytest.raises(BadRecord, match="this is no monitor specification"):
+        MonitorSpecification.from_json(json.dumps(told))
 
 
 @pytest.mark.parametrize(
