@@ -160,7 +160,7 @@ def _converters(kind: Any) -> tuple[Convert, Convert]:
         return (_same if to is _same else lambda v: [to(x) for x in v]), (
             tuple if back is _same else lambda v: tuple([back(x) for x in v])
         )
-    if origin is dict:
+    if origin in (dict, Mapping):
         to, back = _converters(arguments[1])
         return (_same if to is _same else lambda v: {k: to(x) for k, x in v.items()}), (
             _same if back is _same else lambda v: {k: back(x) for k, x in v.items()}

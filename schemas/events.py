@@ -7,6 +7,7 @@ Records that stand inside others: event_parts.py. Field names here and in the .a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from driftloop.schemas.event_parts import (
@@ -169,7 +170,7 @@ class WindowMeasured:
     labelled: int
     coverage: float | None
     expected_final_coverage: float | None
-    metrics: dict[str, Estimate] = field(default_factory=dict)
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
     features: tuple[FeatureDrift, ...] = ()
     tests: tuple[TestState, ...] = ()
     open_incidents: tuple[str, ...] = ()

@@ -38,7 +38,7 @@ class Numbers(NamedTuple):
     """What the panes of a window say by themselves, whenever it is told."""
 
     sums: Total
-    metrics: dict[str, Estimate]
+    metrics: Mapping[str, Estimate]
     segments: tuple[SegmentMeasured, ...]
     fairness: tuple[FairnessMeasured, ...]
 

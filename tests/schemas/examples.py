@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import typing
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from types import UnionType
 from typing import Any, Union
@@ -26,7 +27,7 @@ def example(kind: Any, name: str = "event", depth: int = 0) -> Any:
         return example(arguments[0], name, depth)
     if origin is tuple:
         return (example(arguments[0], name, depth), example(arguments[0], name + "'", depth))
-    if origin is dict:
+    if origin in (dict, Mapping):
         return {name: example(arguments[1], name, depth)}
     seed = sum(map(ord, name)) + depth
     return {
@@ -49,7 +50,7 @@ def any_event(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of(*[any_event(a) if a is not type(None) else st.none() for a in arguments])
     if origin is tuple:
         return st.lists(any_event(arguments[0]), max_size=3).map(tuple)
-    if origin is dict:
+    if origin in (dict, Mapping):
         return st.dictionaries(any_event(str), any_event(arguments[1]), max_size=3)
     return {
         str: st.text(st.characters(codec="utf-8"), max_size=8),

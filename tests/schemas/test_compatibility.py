@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import typing
+from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
@@ -53,7 +54,7 @@ def avro_type(kind: Any) -> Any:
         return ["null", *[avro_type(a) for a in arguments if a is not type(None)]]
     if origin is tuple:
         return {"type": "array", "items": avro_type(arguments[0])}
-    if origin is dict:
+    if origin in (dict, Mapping):
         return {"type": "map", "values": avro_type(arguments[1])}
     return kind.__name__ if is_dataclass(kind) else PLAIN[kind]
 
