@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import re
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -29,15 +30,22 @@ def settings_of(given: Settings | str | None) -> Settings:
     return found
 
 
+_WHEN = re.compile(r" \(after \d+ms in state .*\)$")
+
+
 class LastError:
-    """The last error librdkafka spoke of. A wrong password or certificate is told in no other way than this."""
+    """The last error librdkafka spoke of. A wrong password or certificate is told in no other way than this.
+
+    The same error has the same words each time, so that it can be told once: how many milliseconds an attempt took is
+    left out, and that all brokers are down says less than what one of them said before."""
 
     def __init__(self) -> None:
         self.text = ""
 
     def __call__(self, error: KafkaError) -> None:
         """As ``error_cb`` of a client."""
-        self.text = error.str()
+        if error.code() != KafkaError._ALL_BROKERS_DOWN or not self.text:
+            self.text = _WHEN.sub("", error.str())
 
     @property
     def callbacks(self) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class Follower:
         self._settings = settings
         self._on_problem = on_problem
         self._problems: deque[Problem] = deque(maxlen=_PROBLEMS_MOST)
+        self._in_outage = False
         self._succession = Succession(model, load_model, self._tell)
         self._changed = threading.Condition()
         self._swaps = 0
@@ -127,7 +128,7 @@ class Follower:
             try:
                 self._read()
             except DriftloopError as error:  # nobody answers, or a topic is not there yet: told, and tried again
-                self._tell(Problem("", "unreadable", str(error)))
+                self._tell(Problem("", "unreadable", str(error)), isinstance(error, Unavailable))
             except Exception as error:  # a bug of ours must not leave the app with a thread that died in silence
                 log.exception("following %s failed", self.model)
                 self._tell(Problem("", "bug", repr(error)))
@@ -144,9 +145,11 @@ class Follower:
                         self._swaps += 1
                         self._changed.notify_all()
 
-    def _tell(self, problem: Problem) -> None:
-        if self._problems and self._problems[-1] == problem:
-            return  # the same as before: an outage is told once, not once a second
+    def _tell(self, problem: Problem, outage: bool = False) -> None:
+        """An ``outage`` is told once, not once a second, whatever other words librdkafka finds for it."""
+        if self._problems and (self._problems[-1] == problem or (outage and self._in_outage)):
+            return
+        self._in_outage = outage
         self._problems.append(problem)
         try:
             self._on_problem(problem)
