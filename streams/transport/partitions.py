@@ -96,7 +96,7 @@ class Partitions:
         for part in self._parts.values():
             self._new_epochs(part.tps)
         if numbers:
-            self.spawn(self._bring_up_all(self.all()))
+            self.spawn(self._bring_up_all(self.all(), self._assignment))
 
     def _whole(self, tps: set[TP]) -> list[int]:
         """Partitions assigned in all sources. A source that the cluster does not know, because it is being created
@@ -107,10 +107,10 @@ class Partitions:
             leave(Exit.BROKEN, f"partitions {sorted(broken)} were assigned without their co-partitions")
         return sorted(numbers - broken)
 
-    async def _bring_up_all(self, parts: list[Partition]) -> None:
+    async def _bring_up_all(self, parts: list[Partition], assignment: int) -> None:
+        """``assignment``: the one that asks for them."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        assignment = self._assignment
         thread = self.consumer.thread
         tps = [tp for part in parts for tp in part.tps]
         committed = asyncio.ensure_future(thread.on_loop(thread.committed(tps)))
@@ -123,7 +123,13 @@ class Partitions:
     async def _resume_or_bring_up(
         self, part: Partition, committed: asyncio.Future[dict[TP, Committed]], assignment: int
     ) -> Partition | None:
-        """The partition if its state stayed in memory, None if it had to be restored."""
+        """The partition if its state stayed in memory, None if it had to be restored.
+
+        A partition that is parked and comes back is asked for twice while the first to ask still waits for an answer
+        of the cluster. Brought up by both, it would go on from what the later has read, behind what it has written.
+        """
+        if assignment != self._assignment:
+            return None  # taken away since: whoever has it now brings it up
         if part.parked:
             await self.checkpoints.idle(part)
             kept = await self._may_go_on(part, committed) and await self.checkpoints.still_ours(part)
