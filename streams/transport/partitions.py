@@ -329,7 +329,9 @@ class Partitions:
             closing.add_done_callback(partial(self._closed, part.number))
 
     async def _close(self, part: Partition, before: asyncio.Future[Any] | None) -> None:
-        if waiting := [each for each in (before, part.busy) if each is not None]:
+        """Not under a thread that writes with it, be it a checkpoint or the state that an operator's reset makes: of
+        a transaction whose records were thrown away half way, only the rest would be committed."""
+        if waiting := [each for each in (before, part.busy, part.loading) if each is not None]:
             await asyncio.wait(waiting, timeout=LEAVING_SECONDS)
         await self._loader.close([part])
 

@@ -37,6 +37,13 @@ def test_a_partition_that_comes_back_before_the_first_to_ask_is_answered_is_brou
     assert not outcome.faults
 
 
+def test_a_producer_is_not_closed_under_the_thread_that_sets_a_state_back() -> None:
+    """Seed 2710472: taken away while an operator's reset was being written, for longer than a last checkpoint may
+    take; the second half of it was committed alone, and no worker could read that state."""
+    outcome = protocol.reset(2_710_472)
+    assert not outcome.faults
+
+
 def test_one_seed_is_one_world() -> None:
     for seed in (7, 11, 23):
         assert protocol.simulate(seed) == protocol.simulate(seed)

@@ -84,7 +84,7 @@ class Loader:
             )
             try:
                 found = await part.loading
-                if found is not None and asked is not None:
+                if found is not None and asked is not None and not part.gone:
                     found = await self._moved(part, found, asked)
                 return None if found is None else (found, self._restorer.make_fold(part.number, found.state))
             except Unavailable as error:
