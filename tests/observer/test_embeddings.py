@@ -21,7 +21,7 @@ from driftloop.schemas.monitor.specification import Feature, MonitorSpecificatio
 
 from . import world as world_module
 from .pane_oracle import PaneOracle
-from .test_fold import counted, order, panes_of
+from .test_fold import assert_cuts_change_no_byte, counted, order, panes_of
 from .world import CLICKS, LOANS, Predicted, Transport, World, context, make_world
 
 WIDTH = 5
@@ -124,13 +124,7 @@ def test_every_pane_holds_the_sums_of_its_rows(spec: MonitorSpecification, seed:
 
 def test_cuts_interleaving_and_crashes_change_no_byte(spec: MonitorSpecification) -> None:
     world = make_world(11, size=150)
-    whole = Transport(world, context(None, spec, CLICKS))
-    whole.run(random.Random(0), batch=10_000)
-    expected = sorted(value for _, value in panes_of(whole))
-    for trial in range(2):
-        other = Transport(world, context(None, spec, CLICKS))
-        other.run(random.Random(trial), batch=7, crashes=0.3)
-        assert sorted(value for _, value in panes_of(other)) == expected
+    assert_cuts_change_no_byte(world, spec, CLICKS)
 
 
 def test_a_vector_that_is_not_finite_is_missing_and_broken_and_hurts_no_sum() -> None:

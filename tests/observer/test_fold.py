@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from driftloop.schemas.codec import decode, encode
 from driftloop.schemas.events import MonitorApplied, Pane, Progress
+from driftloop.schemas.monitor.specification import MonitorSpecification
 
 from .pane_oracle import PaneOracle
 from .world import (
@@ -44,6 +45,17 @@ def counted(pane: Pane) -> Counter[str]:
     for histogram in pane.histograms:
         found.update({f"{histogram.name}/{b}": n for b, n in zip(histogram.bins, histogram.counts, strict=True)})
     return found
+
+
+def assert_cuts_change_no_byte(world: World, *specifications: MonitorSpecification) -> None:
+    """However the logs are cut and whatever crashes, the panes are those of the logs read in one go."""
+    whole = Transport(world, context(None, *specifications))
+    whole.run(random.Random(0), batch=10_000)
+    expected = sorted(value for _, value in panes_of(whole))
+    for trial in range(2):
+        other = Transport(world, context(None, *specifications))
+        other.run(random.Random(trial), batch=7, crashes=0.3)
+        assert sorted(value for _, value in panes_of(other)) == expected
 
 
 @pytest.fixture(autouse=True, params=["read at once", "let wait"])

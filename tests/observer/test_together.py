@@ -16,7 +16,7 @@ from driftloop.schemas.monitor.together import NAME, Together
 
 from . import world as world_module
 from .pane_oracle import PaneOracle
-from .test_fold import counted, order, panes_of
+from .test_fold import assert_cuts_change_no_byte, counted, order, panes_of
 from .world import CLICKS, LOANS, Transport, context, make_world
 
 INCOME, DEBT = (Feature(name, f"f_{name}", "numeric") for name in ("income", "debt"))
@@ -74,10 +74,4 @@ def test_every_pane_holds_the_sums_of_its_rows(seed: int, monkeypatch: pytest.Mo
 def test_cuts_interleaving_and_crashes_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world_module, "LOANS", SPEC)
     world = make_world(11, size=150)
-    whole = Transport(world, context(None, SPEC, CLICKS))
-    whole.run(random.Random(0), batch=10_000)
-    expected = sorted(value for _, value in panes_of(whole))
-    for trial in range(2):
-        other = Transport(world, context(None, SPEC, CLICKS))
-        other.run(random.Random(trial), batch=7, crashes=0.3)
-        assert sorted(value for _, value in panes_of(other)) == expected
+    assert_cuts_change_no_byte(world, SPEC, CLICKS)
