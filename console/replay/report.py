@@ -66,6 +66,11 @@ def opened(found: Replayed) -> list[IncidentChanged]:
     return [e for e in _events(found, IncidentChanged) if e.change == "opened"]
 
 
+def unknown(windows: Sequence[WindowMeasured]) -> Counter[str]:
+    """Windows of which nothing is known, by the reason."""
+    return Counter(window.status_reason for window in windows if window.status == "UNKNOWN")
+
+
 def sensitivities(windows: Sequence[WindowMeasured], alarms: Sequence[DriftDetected]) -> list[Sensitivity]:
     """By feature, the window with the most evidence against it; the strongest feature first."""
     best: dict[str, Sensitivity] = {}
@@ -107,8 +112,7 @@ def _alarms(found: Replayed, windows: Sequence[WindowMeasured]) -> Iterator[str]
         f"{len(windows)} windows over {days:.1f} days: {len(incidents)} incidents opened, {len(alarms)} alarms "
         f"({sum(d.paging for d in alarms)} above the paging floor); the budget allows {allowed:.1f} false ones"
     )
-    unknown = Counter(window.status_reason for window in windows if window.status == "UNKNOWN")
-    for reason, count in unknown.most_common(REASONS_MOST):
+    for reason, count in unknown(windows).most_common(REASONS_MOST):
         way_out = "" if found.is_live or not reason.startswith("no reference") else ", or --reference rows.csv here"
         yield f"  {count} of the windows are UNKNOWN: {reason}{way_out}"
     if named:
@@ -175,7 +179,7 @@ def as_json(found: Replayed) -> dict[str, Any]:
         "records_per_second": found.records / max(found.seconds, 1e-9),
         "dead_letters": found.dead_letters,
         "windows": len(windows),
-        "unknown": dict(Counter(w.status_reason for w in windows if w.status == "UNKNOWN")),
+        "unknown": dict(unknown(windows)),
         "incidents": [
             {"opened_at": i.opened_at, "as_of": i.as_of, "kind": i.kind, "summary": i.summary} for i in opened(found)
         ],

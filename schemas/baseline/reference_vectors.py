@@ -22,9 +22,10 @@ def learn_bases(
     features must be known."""
     edges, bases = {}, {}
     for f in spec.vectors:
-        vectors = _vectors(spec, f, columns) if f.basis is None else None
-        basis = None if vectors is None else learn_basis(vectors)
-        if vectors is not None and basis is not None:
+        if f.basis is not None:
+            continue
+        vectors = _vectors(spec, f, columns)
+        if (basis := learn_basis(vectors)) is not None:
             bases[f.name] = basis
             edges[f.name] = edges_of(Projection(f.width, basis).project(vectors).norms)
     return edges, bases

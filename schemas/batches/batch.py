@@ -58,7 +58,7 @@ class PredictionColumns:
 
     def category_codes(self) -> NDArray[np.int64]:
         """int64[n, C] in the order of ``spec.categorical`` (TailCodes)."""
-        return self.tails.codes().categories[self.tail]
+        return self.tails.codes().categories.take(self.tail, axis=0)
 
 
 @dataclass(frozen=True, slots=True)

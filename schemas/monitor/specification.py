@@ -181,15 +181,19 @@ class MonitorSpecification:
         """f4[n, W] of ``vectors`` side by side, from the embeddings as they were sent and f8[n, F] of ``numeric``."""
         if self.together is None:
             return sent
-        columns = {f.name: numeric[:, j] for j, f in enumerate(self.numeric)}
+        columns = dict(zip((f.name for f in self.numeric), numeric.T, strict=True))
         return np.concatenate([sent.reshape(len(numeric), -1), self.vectors_together(columns)], axis=1)
 
     def vectors_together(self, columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float32]:
         """f4[n, width] of the numeric features that are watched together, from their columns by name."""
+        return vectors_of(self._members, [columns[f.name] for f in self._members])
+
+    @cached_property
+    def _members(self) -> tuple[Feature, ...]:
+        """The numeric features that are watched together."""
         assert self.together is not None, f"{self.model} watches no features together"
-        members = {f.name: f for f in self.numeric}
-        names = self.together.features
-        return vectors_of([members[name] for name in names], [columns[name] for name in names])
+        known = {f.name: f for f in self.numeric}
+        return tuple(known[name] for name in self.together.features)
 
     @cached_property
     def score_fields(self) -> tuple[str, ...]:

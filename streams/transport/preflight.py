@@ -55,11 +55,7 @@ class Cluster:
         except KafkaException as error:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 return None
-            self._admin.poll(0)
-            causes = "; ".join(dict.fromkeys([str(error.args[0].str()), *self._causes]))
-            raise Unavailable(
-                f"no answer from {self._where}: {causes}", "is the broker running? `driftloop broker status`"
-            ) from error
+            raise self._unanswered(error) from error
         operations = found.authorized_operations
         allowed = None if operations is None else frozenset(AclOperation(o).name for o in operations)
         return Described(str(found.topic_id), len(found.partitions), allowed)
@@ -76,8 +72,15 @@ class Cluster:
         except KafkaException as error:
             if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
                 return None
-            raise Unavailable(f"no answer from {self._where}: {error.args[0].str()}") from error
+            raise self._unanswered(error) from error
         return found
+
+    def _unanswered(self, error: KafkaException) -> Unavailable:
+        """With what librdkafka has said of the connection meanwhile."""
+        self._admin.poll(0)
+        causes = "; ".join(dict.fromkeys([str(error.args[0].str()), *self._causes]))
+        hint = "is the broker running? `driftloop broker status`"
+        return Unavailable(f"no answer from {self._where}: {causes}", hint)
 
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
         """The cluster's id of each topic: a topic that was deleted and created anew has another one."""

@@ -42,7 +42,7 @@ class Seats:
         told = predicted != _FROM_SCORE
         if not told.all():
             predicted = np.where(told, predicted, decisions(spec, columns.score))
-        return seats, predicted, (of_tails.categories if spec.has_bins else of_tails.missing).take(tail, axis=0)
+        return seats, predicted, columns.category_codes() if spec.has_bins else of_tails.missing.take(tail, axis=0)
 
     def _learn(self, tails: Tails) -> None:
         """Number the seats that are new in ``tails``, which only grows."""
