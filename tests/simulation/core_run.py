@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -66,6 +66,18 @@ class Habits:
         return cls(batches, *habits, rng.random() < 0.5)
 
 
+class WatchedFold(ObserverFold):
+    """Calls ``note(source, records)`` when it has read some of a topic for good: what is live then was live for every
+    one of them, for a batch during which the catalogue was refreshed has been read once more, whole. The batch of the
+    other topic that waited beside it was read before, under what was live until then."""
+
+    note: Callable[[int, int], None]
+
+    def _read(self, source: int, records: SourceRecords) -> None:
+        super()._read(source, records)
+        self.note(source, len(records))
+
+
 class CoreRun:
     """``written[partition]``: the outputs of each collect that was committed. ``seen[partition][source]``: what was
     live when each record was read for good. ``state`` is all that a crash leaves."""
@@ -110,7 +122,9 @@ class CoreRun:
         for source in (0, 1):
             del self.seen[partition][source][self.done[partition][source] :]
         bound = {} if self.world.rows_most is None else {"rows_most": self.world.rows_most}
-        return ObserverFold(partition, dict(self.state[partition]), self.context, **bound)
+        fold = WatchedFold(partition, dict(self.state[partition]), self.context, **bound)
+        fold.note = lambda source, records: self.seen[partition][source].extend([self.live] * records)
+        return fold
 
     def crash(self) -> None:
         """One partition, as after an aborted transaction, or the process."""
@@ -133,20 +147,16 @@ class CoreRun:
         fold = self.folds[partition]
         fold.absorb(SourceRecords(topic, partition, offsets, keys, values, stamps, headers, len(items) - end))
         self.done[partition][source] = end
-        self.note_read(partition)
 
-    def note_read(self, partition: int) -> None:
-        """What is live now was live when the fold read what it has read since this was last asked."""
-        waiting = self.folds[partition].read_offsets
-        for source, seen in enumerate(self.seen[partition]):
-            log = self.world.logs[partition][source][len(seen) : self.done[partition][source]]
-            until = waiting.get(f"t.{SHORT[source]}.v1", math.inf)
-            seen.extend([self.live] * sum(offset <= until for offset, _ in log))
+    def absorbed(self, partition: int, source: int, until: Mapping[str, int]) -> int:
+        """How many records of a topic a checkpoint has taken: all that were delivered, or those up to an offset."""
+        log = self.world.logs[partition][source][: self.done[partition][source]]
+        last = until.get(f"t.{SHORT[source]}.v1", math.inf)
+        return sum(offset <= last for offset, _ in log)
 
     def collect(self, partition: int) -> None:
         self.collects += 1
         changes = self.folds[partition].collect()
-        self.note_read(partition)
         for key, value in changes.state.items():
             assert not key.startswith(b"header"), "a key of the transport's"
             if value is None:
@@ -154,7 +164,8 @@ class CoreRun:
             else:
                 self.state[partition][key] = value
         self.written[partition].append(list(changes.outputs))
-        self.saved[partition] = [len(seen) for seen in self.seen[partition]]
+        self.saved[partition] = [self.absorbed(partition, source, changes.absorbed) for source in (0, 1)]
+        assert self.saved[partition] == list(map(len, self.seen[partition])), "taken is what was read, and no more"
         rows = sum(len(rows) for pool in self.folds[partition].pools for rows in pool.stores())
         self.rows_seen_most = max(self.rows_seen_most, rows)
 

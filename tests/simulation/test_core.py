@@ -18,6 +18,9 @@ FOUND = {
     18: "shorter terms settled rows at once, and these were counted at instants that had been told already",
     21: "a segment dropped by the bound was counted at an instant that had been told already",
     198: "panes of a retired specification left records in the state that nobody could read: no worker came up again",
+    2_700_788: "a fault of this simulation: predictions were laid to the specification that the truths read behind "
+    "them brought, of which one named an unknown model",
+    2_612_907: "the same, two specifications on",
 }
 """Seeds that found something, kept."""
 
