@@ -103,7 +103,10 @@ class JudgeFold:
             clock = (*frontier.sights[event.partition].moved_ms, frontier.latest_ms, frontier.resumed_ms)
             self.store.put(key("sight", event.partition), lambda: _CLOCK.pack(*clock) + encode(event))
         elif isinstance(event, Pane):
-            self._model(event.model).wait(event, event if value is None else value, self.frontier.due(event))
+            model = self._model(event.model)
+            if event.model in self.frontier.newcomers:
+                self._comes(model, event.spec)
+            model.wait(event, event if value is None else value, self.frontier.due(event))
         else:
             raise BadRecord("unknown-schema", f"a {type(event).__name__} does not belong on the panes topic")
 
@@ -117,7 +120,13 @@ class JudgeFold:
         found = self.models.get(model)
         if found is None:
             found = self.models[model] = ModelJudge(model, self.lookup, self.store, self.context.detectors)
+            self.frontier.comes(model, 0.0)
         return found
+
+    def _comes(self, model: ModelJudge, spec: str) -> None:
+        """A pane of a newcomer has come; one whose specification nobody knows is refused elsewhere."""
+        with suppress(BadRecord):
+            self.frontier.comes(model.model, model.editions[spec].specification.disorder_seconds)
 
     def _advance(self) -> None:
         """Work off every instant up to the frontier of its model."""
@@ -134,6 +143,7 @@ class JudgeFold:
             model = self.models[name]
             self._told.extend(model.step(now, left_out))
             self._stepped.add(name)
+            self.frontier.has_begun(name)
             if (following := model.next_instant()) <= until[name]:
                 heapq.heapreplace(instants, (following, name))
             else:
@@ -181,12 +191,17 @@ class JudgeFold:
             self.frontier.latest_ms = max(self.frontier.latest_ms, latest)
             self.frontier.resumed_ms = max(self.frontier.resumed_ms, resumed)
         for name in sorted(set(records) - {""}):
+            model = self._model(name)
             try:
-                self._model(name).restore(records[name])
+                model.restore(records[name])
             except BadRecord as error:
                 raise ConfigError(
                     f"the judge's state of {name} cannot be used: {error.message}", error.hint
                 ) from error
+            if "model" in records[name]:
+                self.frontier.has_begun(name)
+            for spec in model.waiting.specs() if name in self.frontier.newcomers else ():
+                self._comes(model, spec)
 
 
 def make_fold(partition: int, state: Mapping[bytes, bytes], context: FoldContext) -> JudgeFold:

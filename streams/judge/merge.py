@@ -8,6 +8,10 @@ All panes of a model in a partition that are due at or before its watermark (the
 before the Progress that tells it. So at a frontier F of the model everything due by F is here, whatever the
 interleaving, and the judge works off its instants <= F in one order. A model with a long disorder waits alone.
 
+An observer cannot tell the disorder of a model whose monitor it has not seen yet: what it said until then holds the
+model to the disorder of others. So as long as no instant of a model was worked off (it is a **newcomer**), it has at
+least the disorder of the specification by which its own panes were made.
+
 A quiet source would hold the frontier for ever. It is left out, and named, once it has been silent in event time
 (``idle_after_seconds`` behind the furthest source), was caught up when it last spoke, and the log itself shows that
 time has gone by: ``SILENT_MS`` between the Kafka timestamps of the Progress in which it last moved and of the latest
@@ -62,24 +66,28 @@ class Sight:
             return p.predictions_watermark, p.truths_watermark
         return p.predictions_latest, p.truths_latest
 
-    def disorder_of(self, model: str) -> float:
-        return self.progress.disorders.get(model, self.progress.usual_disorder)
+    def disorder_of(self, model: str, least: float = 0.0) -> float:
+        """``least``: of a newcomer, whose disorder may not have been told; version 1 has taken it off already."""
+        p = self.progress
+        return max(p.disorders.get(model, p.usual_disorder), least if p.predictions_latest else 0.0)
 
-    def watermark_of(self, model: str) -> float:
-        return min(self.latest) - self.disorder_of(model)
+    def watermark_of(self, model: str, least: float = 0.0) -> float:
+        return min(self.latest) - self.disorder_of(model, least)
 
 
 @dataclass(slots=True)
 class Frontier:
     """``done``: the frontier up to which instants have been worked off. ``floors``: models whose disorder has grown
-    had come further than it says now. By Kafka's clock, ``latest_ms`` is the latest Progress, ``resumed_ms`` the
-    first behind the last pause in which no partition spoke."""
+    had come further than it says now. ``newcomers``: the longest disorder of the panes of each. By Kafka's clock,
+    ``latest_ms`` is the latest Progress, ``resumed_ms`` the first behind the last pause in which no partition spoke.
+    """
 
     sights: dict[int, Sight] = field(default_factory=dict)
     done: float = -math.inf
     latest_ms: int = 0
     resumed_ms: int = 0
     floors: dict[str, float] = field(default_factory=dict)
+    newcomers: dict[str, float] = field(default_factory=dict)
     _disorders: dict[str, float] = field(default_factory=dict)
 
     def absorb(self, progress: Progress, timestamp_ms: int, models: Iterable[str] = ()) -> None:
@@ -92,7 +100,7 @@ class Frontier:
             predictions, truths = (timestamp_ms if new > old else moved for new, old, moved in pairs)
             now.moved_ms = predictions, truths
         if before is None or _told_disorders(before) != _told_disorders(now):
-            done = {model: self.done_of(model) for model in models}
+            done = {model: self.done_of(model) for model in models if model not in self.newcomers}
             self.sights[progress.partition] = now
             self._disorders.clear()
             self.floors |= {model: was for model, was in done.items() if self.done_of(model) < was}
@@ -109,9 +117,21 @@ class Frontier:
         """The longest that any partition still goes by."""
         found = self._disorders.get(model)
         if found is None:
-            found = max([sight.disorder_of(model) for sight in self.sights.values()], default=0.0)
+            least = self.newcomers.get(model, 0.0)
+            found = max([sight.disorder_of(model, least) for sight in self.sights.values()], default=0.0)
             self._disorders[model] = found
         return found
+
+    def comes(self, model: str, disorder_seconds: float) -> None:
+        """A newcomer has panes that were made with this disorder."""
+        if disorder_seconds > self.newcomers.get(model, -math.inf):
+            self.newcomers[model] = disorder_seconds
+            self._disorders.pop(model, None)
+
+    def has_begun(self, model: str) -> None:
+        """An instant of it was worked off: it goes by what is told."""
+        if self.newcomers.pop(model, None) is not None:
+            self._disorders.pop(model, None)
 
     def done_of(self, model: str) -> float:
         """Every instant of the model at or before it has been worked off."""
@@ -126,7 +146,8 @@ class Frontier:
     def due(self, pane: Pane) -> float:
         """The instant at which a pane that has just come counts: its own, or just behind what is past."""
         sight = self.sights.get(pane.partition)
-        past = max(self.done_of(pane.model), sight.watermark_of(pane.model) if sight else -math.inf)
+        least = self.newcomers.get(pane.model, 0.0)
+        past = max(self.done_of(pane.model), sight.watermark_of(pane.model, least) if sight else -math.inf)
         return pane.emitted_at if pane.emitted_at > past else math.nextafter(past, math.inf)
 
     def reached(self, idle_after_seconds: float) -> tuple[float, tuple[int, ...]]:

@@ -50,6 +50,10 @@ class Waiting:
         """Of the first; infinity: none waits."""
         return self._heap[0].due if self._heap else math.inf
 
+    def specs(self) -> set[str]:
+        """By which they were made."""
+        return {waiting.spec for waiting in self._heap}
+
     def due(self, now: float) -> Iterator[Pending]:
         """Hand out those whose instant has come."""
         while self._heap and self._heap[0].due <= now:

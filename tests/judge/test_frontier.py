@@ -184,6 +184,42 @@ def test_a_model_whose_disorder_grows_goes_not_back() -> None:
     assert frontier.done_of("slow") == 600.0 and not frontier.floors
 
 
+def test_a_newcomer_goes_by_its_own_disorder_until_an_instant_of_it_was_worked_off() -> None:
+    """Neither partition knew of it when it told its time, and the other one still does not."""
+    frontier = seen((of_models(0, 500.0), NOW), (of_models(1, 500.0), NOW))
+    frontier.advance(500.0)
+    pane = replace(panes_of(make_rows(1, 1, partitions=1))[0], model="new", emitted_at=300.0)
+    frontier.comes("new", 300.0)
+    assert frontier.done_of("new") == 200.0 and frontier.done_of("any") == 490.0
+    assert frontier.due(pane) == 300.0
+    frontier.absorb(of_models(0, 650.0, new=300.0), NOW, ["new", "any"])
+    assert not frontier.floors, "nothing of it is past that could come back"
+    frontier.has_begun("new")
+    assert frontier.disorder_of("new") == 300.0, "as partition 0 tells by now"
+    assert frontier.due(replace(pane, partition=1)) == math.nextafter(490.0, math.inf)
+
+
+def test_who_is_a_newcomer_is_known_from_the_state() -> None:
+    panes = panes_of(make_rows(1, 2, per_day=20, partitions=2))
+    judge = Judge()
+    judge.run([encode(of_models(p, START)) for p in (0, 1)])
+    judge.run([encode(pane) for pane in panes])
+    assert judge.fold.frontier.newcomers == {"loans": 600.0}
+    judge.crash()
+    assert judge.fold.frontier.newcomers == {"loans": 600.0}
+    judge.run([encode(of_models(p, START + DAY)) for p in (0, 1)])
+    assert not judge.fold.frontier.newcomers
+    judge.crash()
+    assert not judge.fold.frontier.newcomers and judge.fold.frontier.disorder_of("loans") == 10.0
+
+
+def test_what_version_1_tells_has_no_disorder_of_a_newcomer_in_it_any_more() -> None:
+    frontier = seen((spoke(0, 400.0), NOW), (spoke(1, 400.0), NOW))
+    frontier.advance(400.0)
+    frontier.comes("new", 300.0)
+    assert frontier.done_of("new") == 400.0
+
+
 def test_a_state_from_before_models_had_frontiers_goes_on_where_it_was() -> None:
     judge = Judge()
     judge.run(*streams_of(panes_of(make_rows(1, 2, per_day=20)), 3, START + 2 * DAY))

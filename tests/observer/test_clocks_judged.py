@@ -3,12 +3,13 @@ that nobody else waits for it. From records to windows in a list."""
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from typing import NamedTuple
 
-from driftloop.schemas.codec import decode
-from driftloop.schemas.events import Pane, Progress, WindowMeasured
+from driftloop.schemas.codec import decode, encode
+from driftloop.schemas.events import MonitorApplied, Pane, Progress, WindowMeasured
 from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.streams.fold import FoldContext, SourceRecords
 from driftloop.streams.judge.fold import JudgeFold, make_fold
@@ -120,3 +121,46 @@ def test_behind_its_own_horizon_everything_is_too_late() -> None:
 def test_a_judge_that_begins_anew_from_its_state_tells_the_same() -> None:
     seen, values = panes(spec_of("live", 600.0), spec_of("batch", 1.5 * HOUR))
     assert judged(seen, values, crash_every=3) == judged(seen, values)
+
+
+APPLIED = 65
+"""Minutes of traffic before the monitor of the newcomer is applied."""
+
+
+def newcomers_windows(known_before: bool, records: int, crash_every: int = 0) -> list[bytes]:
+    """Of a model with half an hour's disorder, a quarter of an hour behind one that has none. After its monitor was
+    applied its observer, which has a backlog, reads so many records of each topic for a checkpoint."""
+    old, new = spec_of("live", 0.0), spec_of("new", HOUR / 2)
+    made = [
+        Predicted(f"l{m}", old, NOON + 60.0 * m, 0.5, {"age": 30.0}, "v1", "champion", None) for m in range(MINUTES)
+    ]
+    for minute in range(APPLIED, MINUTES):
+        time = NOON + 60.0 * minute - HOUR / 4
+        at = APPLIED + 2 * (minute - APPLIED) + 1
+        made.insert(at, Predicted(f"n{minute}", new, time, 0.5, {"age": 30.0}, "v1", "champion", None))
+    known = [Observed(p.name, p.spec, p.time, "yes", None) for p in made]
+    end = Marked(NOON + 60.0 * MINUTES + 20 * HOUR)
+    seen = replace(context(None, old), partitions=1)
+
+    def apply() -> None:
+        seen.catalogue.absorb("monitors", 9, b"new", encode(MonitorApplied("new", new.spec, new.to_json())))
+
+    if known_before:
+        apply()
+    transport = Transport(World([*made, end], [*known, end]), replace(seen, refresh=apply))
+    for piece in (APPLIED, *[records] * math.ceil((len(known) + 1 - APPLIED) / records)):
+        transport.deliver(0, piece)
+        transport.deliver(1, piece)
+        transport.commit()
+    told = judged(seen, as_the_only_partition(transport.outputs), crash_every)
+    return [encode(t.window) for t in told if t.window.model == "new"]
+
+
+def test_a_monitor_that_is_applied_during_a_backlog_is_judged_as_if_it_had_always_been_there() -> None:
+    """What was said before held it to no disorder: its first window was told some minutes late in event time, and a
+    replay, which knows all monitors from the start, told it otherwise."""
+    expected = newcomers_windows(known_before=True, records=20)
+    assert len(expected) > 10
+    for records in (60, 1_000):
+        assert newcomers_windows(known_before=False, records=records) == expected
+    assert newcomers_windows(known_before=False, records=60, crash_every=1) == expected

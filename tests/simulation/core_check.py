@@ -35,9 +35,10 @@ class Read:
     def __init__(self, checkpoints: list[list[Output]]) -> None:
         self.panes: dict[Key, list[Pane]] = defaultdict(list)
         self.counters: dict[str, list[Pane]] = defaultdict(list)
-        self.told: list[Pane | Progress] = []
+        self.told: list[tuple[int, Pane | Progress]] = []
+        """(number of its checkpoint, event)"""
         self.dead: Counter[tuple[int, int, str]] = Counter()
-        for outputs in checkpoints:
+        for number, outputs in enumerate(checkpoints):
             for output in outputs:
                 if output.topic == "t.dead-letter.v1":
                     headers = dict(output.headers)
@@ -45,13 +46,13 @@ class Read:
                     place = int(headers["__connect.errors.offset"])
                     self.dead[source, place, headers["driftloop.reason"].decode()] += 1
                 else:
-                    self._event(decode(output.value))
+                    self._event(number, decode(output.value))
 
-    def _event(self, event: object) -> None:
+    def _event(self, number: int, event: object) -> None:
         assert isinstance(event, Pane | Progress), event
         if isinstance(event, Pane) and event.kind == "paired":
             return  # they have an oracle of their own: tests/observer/test_paired.py
-        self.told.append(event)
+        self.told.append((number, event))
         if isinstance(event, Pane) and event.kind == "counters":
             self.counters[event.model].append(event)
         elif isinstance(event, Pane):
@@ -144,21 +145,26 @@ def as_known(run: CoreRun, read: Read, expected: Expected) -> Iterator[str]:
 
 
 def progress(run: CoreRun, partition: int, read: Read, expected: Expected) -> Iterator[str]:
-    """All that is due at or before a Progress's watermarks stands before it; the last one tells the logs' ends."""
+    """All that is due at or before a Progress's watermarks stands before it; the last one tells the logs' ends.
+
+    It speaks of the models that its observer knows. Of one whose monitor is applied later nobody can tell the
+    disorder yet; the judge makes up for that (streams/judge/merge.py, newcomers).
+    """
     left = {key: [e.emitted_at for e in wanted] for key, wanted in expected.emissions.items()}
-    specifications = [*run.world.specifications, *run.world.changes]
     last = None
-    for event in read.told:
+    for number, event in read.told:
         if isinstance(event, Pane):
             if event.kind != "counters" and left.get(key_of(event)):  # what nobody expects, ``emissions`` tells
                 left[key_of(event)].pop(0)
             continue
         last = event
         latest = min(event.predictions_latest, event.truths_latest)
-        frontiers = {s.model: latest - event.disorders.get(s.model, event.usual_disorder) for s in specifications}
+        known = run.known[partition][number]
+        frontiers = {model: latest - event.disorders.get(model, event.usual_disorder) for model in known}
         if min(frontiers.values()) < min(event.predictions_watermark, event.truths_watermark):
             yield f"a watermark for all is ahead of one of {frontiers}"
-        if late := [key for key, instants in left.items() if instants and instants[0] <= frontiers[key[0]]]:
+        due = {key: frontiers.get(key[0], -math.inf) for key in left}
+        if late := [key for key, instants in left.items() if instants and instants[0] <= due[key]]:
             yield f"Progress tells {frontiers} before {late} was told"
     ends = [log[-1][0] if log else -1 for log in run.world.logs[partition]]
     if last is not None and [last.predictions_offset, last.truths_offset] != ends:

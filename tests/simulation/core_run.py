@@ -80,7 +80,8 @@ class WatchedFold(ObserverFold):
 
 class CoreRun:
     """``written[partition]``: the outputs of each collect that was committed. ``seen[partition][source]``: what was
-    live when each record was read for good. ``state`` is all that a crash leaves."""
+    live when each record was read for good; ``known[partition]``: at each of these collects. ``state`` is all that a
+    crash leaves."""
 
     def __init__(self, world: CoreWorld, seed: int) -> None:
         self.world, self.rng = world, random.Random(seed)
@@ -97,6 +98,7 @@ class CoreRun:
         self.done = [[0, 0] for _ in parts]
         self.seen: list[tuple[list[Live], list[Live]]] = [([], []) for _ in parts]
         self.written: list[list[list[Output]]] = [[] for _ in parts]
+        self.known: list[list[Live]] = [[] for _ in parts]
         self.folds: list[ObserverFold] = []
         self.crashes = self.collects = 0
         self.rows_seen_most = 0
@@ -164,6 +166,7 @@ class CoreRun:
             else:
                 self.state[partition][key] = value
         self.written[partition].append(list(changes.outputs))
+        self.known[partition].append(self.live)
         self.saved[partition] = [self.absorbed(partition, source, changes.absorbed) for source in (0, 1)]
         assert self.saved[partition] == list(map(len, self.seen[partition])), "taken is what was read, and no more"
         rows = sum(len(rows) for pool in self.folds[partition].pools for rows in pool.stores())

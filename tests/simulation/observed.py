@@ -81,7 +81,7 @@ class Observed:
             read = Read([self._written(cluster.broker, cluster.settings.topic, partition)])
             expected = Expected(told, partition, ([live] * len(logs[0]), [live] * len(logs[1])))
             cluster.counts["outputs"] += len(read.told)
-            run: Any = SimpleNamespace(world=told)
+            run: Any = SimpleNamespace(world=told, known={partition: [live]})
             if cluster.was_reset:
                 found += [f"partition {partition}: {s}" for s in after_reset(read, expected)]
                 continue
