@@ -18,20 +18,25 @@ from driftloop.console.arguments import SOMETHING_WRONG, connect, utc
 from driftloop.console.broker.commands import app as broker_app
 from driftloop.console.dlq import app as dlq_app
 from driftloop.console.progress import say
+from driftloop.console.quick_start import QuickGroup, with_what_is_named
 from driftloop.console.reference_command import app as reference_app
 from driftloop.console.replay.command import replay
 from driftloop.console.silence_command import silence
 from driftloop.schemas.errors import BadRecord, ConfigError, DriftloopError, Unavailable
+from driftloop.streams.transport.watching.garbage import collect_garbage_hardly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from driftloop.schemas.settings import Settings
 
+TRAINING = ("retrainer", "up", "demo")
+"""These train models, or start what does: for long, and on all processors."""
 EXIT_CODES: dict[type[DriftloopError], int] = {ConfigError: 2, BadRecord: 65, Unavailable: 75}
 
 app = typer.Typer(
     name="driftloop",
+    cls=QuickGroup,
     help="The loop around a live model over Kafka: drift, retraining, proof, publication.",
     no_args_is_help=True,
     add_completion=False,
@@ -154,8 +159,6 @@ def retrain(
 @app.command()
 def observer(workers: Workers = None, while_stdin: WhileStdin = False) -> None:
     """Run the observer here: joins predictions with ground truth and folds them into panes."""
-    # Its products of matrices (embeddings) are small: more threads only burn processors that others need.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from driftloop.streams.observer.worker import main as run
 
     _work("observer", run, workers, while_stdin)
@@ -292,8 +295,13 @@ def _environment() -> Settings:
 
 def main() -> None:
     """Run one command; an error of ours is told as what happened and the way out, never as a traceback."""
+    if not set(TRAINING) & set(sys.argv[1:2]):
+        collect_garbage_hardly()
+        # Products of matrices are small everywhere else. The threads of OpenBLAS wait by spinning: with two of them
+        # importing numpy costs .04 s of CPU more, and in a worker they take processors that others need.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        app()
+        with_what_is_named(app, sys.argv[1:])()
     except DriftloopError as error:
         print(f"driftloop: {error}", file=sys.stderr)
         sys.exit(EXIT_CODES.get(type(error), 1))

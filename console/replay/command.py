@@ -38,9 +38,7 @@ def replay(
     With the live specification it is compared, to the byte, with what was told live: "identical" and the hash, or
     the first difference. Exit code 1: there is one.
     """
-    from driftloop.streams.transport.watching.garbage import collect_garbage_seldom
-
-    collect_garbage_seldom()  # before the imports: they make nothing but what stays
+    import gc
     import json
     import math
     import os
@@ -49,6 +47,7 @@ def replay(
     from driftloop.console.replay.run import replay as fold_again
     from driftloop.schemas.settings import Settings
 
+    gc.freeze()  # what was imported stays
     first, end = utc(from_), utc(to)
     span = (-math.inf if first is None else first, math.inf if end is None else end)
     with _past(model, records, save, spec) as past, Bar() as bar:

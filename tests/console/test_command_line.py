@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from driftloop.console.__main__ import app
+from driftloop.console.quick_start import with_what_is_named
 
-HEAVY = ("faust", "aiokafka", "sklearn", "river", "scipy", "numpy", "confluent_kafka", "fastavro")
+HEAVY = (
+    "pydantic",
+    "asyncio",
+    "faust",
+    "aiokafka",
+    "sklearn",
+    "river",
+    "scipy",
+    "numpy",
+    "confluent_kafka",
+    "fastavro",
+)
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -21,6 +38,31 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         timeout=180,
         check=False,
     )
+
+
+PARSED = """
+import json, sys, typer
+from driftloop.console.__main__ import app
+
+line = sys.argv[1:]
+context = typer.main.get_command(app).make_context("driftloop", list(line))
+while hasattr(context.command, "commands"):
+    inner = context.command.commands[line.pop(0)]
+    context = inner.make_context(inner.name, list(line), parent=context)
+print(json.dumps([context.params, "pydantic" in sys.modules], default=str))
+"""
+
+
+def inner_of(command: Any) -> list[str]:
+    return list(getattr(command, "commands", {}))
+
+
+def help_of(command: Any, line: Sequence[str]) -> str:
+    context = command.make_context("driftloop", ["nothing"])
+    for name in line:
+        command = command.commands[name]
+        context = command.make_context(name, [], parent=context, resilient_parsing=True)
+    return str(command.get_help(context))
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -47,6 +89,43 @@ def test_help_imports_nothing_heavy() -> None:
         "demo",
     ):
         assert f"\n  {command} " in said
+
+
+ALL = typer.main.get_command(app)
+LINES = [(name, *inner) for name, one in ALL.commands.items() for inner in [(), *((i,) for i in inner_of(one))]]
+
+
+@pytest.mark.parametrize("line", LINES, ids=" ".join)
+def test_a_command_built_alone_is_the_one_among_all(line: tuple[str, ...]) -> None:
+    alone = typer.main.get_command(with_what_is_named(app, line))
+    assert list(alone.commands) == [line[0]]
+    assert help_of(alone, line) == help_of(ALL, line)
+
+
+@pytest.mark.parametrize("line", [(), ("--help",), ("--version", "cat"), ("relpay", "flights")], ids=" ".join)
+def test_where_no_command_is_named_all_are_there(line: tuple[str, ...]) -> None:
+    assert with_what_is_named(app, line) is app
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        (["replay", "flüge", "--json"], {"model": "flüge", "as_json": True, "save": None}),
+        (["topics", "apply"], {"fix": False, "wait": 5.0}),
+        (["dlq", "list", "--reason", "too-late"], {"reason": "too-late", "limit": 10}),
+        (["reference", "build", "m"], {"model": "m", "column": (), "first": None}),
+        (["cat", "panes", "-n", "7"], {"topic": "panes", "limit": 7}),
+        (["replay", "m", "--plot", "a.html", "--to", "2013-02-01"], {"plot": "a.html", "to": "2013-02-01 00:00:00"}),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, list) else "",
+)
+def test_words_and_defaults_are_taken_as_they_are_and_all_else_is_checked(
+    line: list[str], values: dict[str, object]
+) -> None:
+    done = subprocess.run([sys.executable, "-c", PARSED, *line], capture_output=True, text=True, check=True)
+    found, checked = json.loads(done.stdout)
+    assert {name: found[name] for name in values} == json.loads(json.dumps(values))
+    assert checked == (line[0] == "cat" or "--plot" in line)
 
 
 def test_it_says_which_version_it_is() -> None:
