@@ -1,7 +1,7 @@
 """Events to bytes and back: ``decode(encode(event)) == event``.
 
-The schema of an event is the highest ``<Event>.<n>.avsc`` beside this file; lower ones are still read. Released
-files never change (released.sha256, tests/schemas/test_compatibility.py).
+The schema of an event is the highest ``<Event>.<n>.avsc`` beside this file; lower ones are still read (released.py).
+Schemas and the converters of an event are made when the first of its kind is written or read: a command needs a few.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import json
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from importlib import resources
 from types import UnionType
 from typing import Any, Union
 
 from driftloop.schemas import events
 from driftloop.schemas.errors import BadRecord
-from driftloop.schemas.pane_bytes import pane_body, writes
-from driftloop.schemas.wire import SINGLE_OBJECT, Framing, Schema, header_of, parse, read_body, write_body
+from driftloop.schemas.pane_bytes import pane_body
+from driftloop.schemas.released import Released, listed
+from driftloop.schemas.wire import SINGLE_OBJECT, Framing, Schema, header_of, read_body, write_body
 
 NAMESPACE = "driftloop.v1"
 EVENTS: tuple[type, ...] = (
@@ -59,23 +59,13 @@ PLAIN = Framing()
 """Single-object both ways; Confluent framing is refused as an unknown schema."""
 
 
-def released() -> dict[str, list[Schema]]:
-    """Every schema beside this file by event name, oldest first."""
-    found: dict[str, dict[int, Schema]] = {}
-    for path in resources.files("driftloop.schemas").iterdir():
-        if path.name.endswith(".avsc"):
-            name, number, _ = path.name.split(".")
-            found.setdefault(name, {})[int(number)] = parse(json.loads(path.read_text(encoding="utf-8")))
-    return {name: [versions[n] for n in sorted(versions)] for name, versions in sorted(found.items())}
-
-
 def encode(event: Event, framing: Framing = PLAIN) -> bytes:
     """Framing and Avro body, some 5 µs for a small event. Errors: TypeError for a field of a wrong type."""
     kind = type(event)
     schema = _CURRENT[kind]
     if isinstance(event, events.Pane):
         return framing.header(schema) + pane_body(event)
-    return framing.header(schema) + write_body(schema, _TO_RECORD[kind](event))
+    return framing.header(schema) + write_body(schema, _CONVERTERS[kind][0](event))
 
 
 def decode(data: bytes | None, framing: Framing = PLAIN) -> Event:
@@ -94,7 +84,7 @@ def decode(data: bytes | None, framing: Framing = PLAIN) -> Event:
         )
     current = _CURRENT[kind]
     same = writer.fingerprint == current.fingerprint
-    event: Event = _FROM_RECORD[kind](read_body(writer, data, len(header), None if same else current))
+    event: Event = _CONVERTERS[kind][1](read_body(writer, data, len(header), None if same else current))
     return event
 
 
@@ -103,7 +93,8 @@ def writer_of(header: bytes, framing: Framing = PLAIN) -> Schema:
 
     Errors: BadRecord ``unknown-schema``, ``bad-schema``.
     """
-    return _BY_HEADER.get(header) or framing.schema(header)
+    released = _BY_HEADER.get(header)
+    return framing.schema(header) if released is None else released.schema()
 
 
 def schema_of(kind: type) -> Schema:
@@ -184,11 +175,24 @@ def _dataclass_converters(kind: type) -> tuple[Convert, Convert]:
     return to_record, from_record
 
 
-_RELEASED = released()
-_CURRENT: dict[type, Schema] = {kind: _RELEASED[kind.__name__][-1] for kind in EVENTS}
-assert writes(_CURRENT[events.Pane]), "a Pane has other fields than pane_bytes.py writes"
+class _Once(dict[type, Any]):
+    """What is made of a class when it is first asked for."""
+
+    def __init__(self, make: Callable[[type], Any]) -> None:
+        self._make = make
+
+    def __missing__(self, kind: type) -> Any:
+        found = self[kind] = self._make(kind)
+        return found
+
+
+def _current(kind: type) -> Schema:
+    return max(
+        (one for one in _BY_HEADER.values() if one.event == kind.__name__), key=lambda one: one.number
+    ).schema()
+
+
+_BY_HEADER: dict[bytes, Released] = {SINGLE_OBJECT + one.fingerprint: one for one in listed()}
 _BY_NAME: dict[str, type] = {f"{NAMESPACE}.{kind.__name__}": kind for kind in EVENTS}
-_BY_HEADER = {SINGLE_OBJECT + s.fingerprint: s for versions in _RELEASED.values() for s in versions}
-_CONVERTERS = {kind: _dataclass_converters(kind) for kind in EVENTS}
-_TO_RECORD = {kind: to for kind, (to, _) in _CONVERTERS.items()}
-_FROM_RECORD = {kind: back for kind, (_, back) in _CONVERTERS.items()}
+_CURRENT: dict[type, Schema] = _Once(_current)
+_CONVERTERS: dict[type, tuple[Convert, Convert]] = _Once(_dataclass_converters)

@@ -57,6 +57,12 @@ def parse(definition: Mapping[str, Any]) -> Schema:
     return _parsed(text)
 
 
+def parse_checked(definition: dict[str, Any], fingerprint: bytes) -> Schema:
+    """Prepare what ``parse`` has accepted before, and given this fingerprint."""
+    parsed: Any = parse_schema(json.loads(json.dumps(definition)))  # it keeps and changes what it is given
+    return Schema(parsed["name"], fingerprint, definition, parsed)
+
+
 def _no_schema(error: Exception) -> BadRecord:
     return BadRecord(
         "bad-schema", f"this is no Avro schema: {error!r}", "`driftloop cat schemas` shows those that are read"

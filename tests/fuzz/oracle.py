@@ -12,7 +12,7 @@ import struct
 from typing import Any, NamedTuple
 
 import fastavro
-from driftloop.schemas.codec import released
+from driftloop.schemas.released import released
 
 from .models import SPECIFICATIONS, headers_known
 

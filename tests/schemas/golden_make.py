@@ -9,8 +9,9 @@ import json
 import sys
 from pathlib import Path
 
-from driftloop.schemas.codec import EVENTS, encode, released
+from driftloop.schemas.codec import EVENTS, encode
 from driftloop.schemas.jsonable import to_jsonable
+from driftloop.schemas.released import released
 
 GOLDEN = Path(__file__).parent / "golden.json"
 

@@ -18,9 +18,11 @@ from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibi
 from avro.schema import parse as avro_parse
 from driftloop.schemas import events
 from driftloop.schemas.batches.prediction import layout
-from driftloop.schemas.codec import EVENTS, decode, encode, released
+from driftloop.schemas.codec import EVENTS, decode, encode, schema_of
 from driftloop.schemas.jsonable import to_jsonable
 from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
+from driftloop.schemas.pane_bytes import writes
+from driftloop.schemas.released import listed, released
 
 from .examples import example
 
@@ -36,6 +38,18 @@ def test_a_released_schema_never_changes() -> None:
         "a released .avsc is immutable: put the change into <Event>.<n+1>.avsc; a new file goes into "
         "released.sha256 (cd schemas && sha256sum *.avsc > released.sha256)"
     )
+
+
+def test_the_fingerprint_of_every_released_schema_is_listed() -> None:
+    computed = {f"{name}.{n}": schema for name, versions in VERSIONS.items() for n, schema in enumerate(versions, 1)}
+    lines = "".join(f"{schema.fingerprint.hex()}  {name}.avsc\n" for name, schema in sorted(computed.items()))
+    assert (SCHEMAS / "released.fingerprints").read_text() == lines, f"released.fingerprints should hold\n{lines}"
+    assert {f"{one.event}.{one.number}": one.schema() for one in listed()} == computed
+
+
+def test_the_highest_schema_of_an_event_is_the_one_it_is_written_with() -> None:
+    assert {kind.__name__: schema_of(kind) for kind in EVENTS} == {name: one[-1] for name, one in VERSIONS.items()}
+    assert writes(schema_of(events.Pane)), "a Pane has other fields than pane_bytes.py writes"
 
 
 def test_there_is_a_schema_for_every_event_and_no_other() -> None:
