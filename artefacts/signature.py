@@ -15,6 +15,7 @@ from driftloop.artefacts.keys import SigningKey, TrustedKeys
 from driftloop.schemas.codec import canonical_json, decode, encode
 from driftloop.schemas.errors import BadRecord, ConfigError
 from driftloop.schemas.events import ModelPublished
+from driftloop.schemas.records import defaults_of, is_record, names_of
 
 _DOMAIN = b"driftloop.models.v1\n"
 
@@ -67,14 +68,10 @@ def signed_bytes(manifest: ModelPublished) -> bytes:
 
 def _said(value: Any) -> Any:
     """A record as plain JSON values, without the fields that say no more than their default."""
-    if dataclasses.is_dataclass(value):
-        return {f.name: _said(v) for f in dataclasses.fields(value) if (v := getattr(value, f.name)) != _default(f)}
+    if is_record(value):
+        usual = defaults_of(value)
+        said = {name: getattr(value, name) for name in names_of(value)}
+        return {name: _said(one) for name, one in said.items() if name not in usual or one != usual[name]}
     if isinstance(value, list | tuple):
         return [_said(v) for v in value]
     return value
-
-
-def _default(field: dataclasses.Field[Any]) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return field.default

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
 from types import UnionType
 from typing import Any, Union
 
 from driftloop.schemas import events
 from driftloop.schemas.errors import BadRecord
 from driftloop.schemas.pane_bytes import pane_body
+from driftloop.schemas.records import is_record, names_of
 from driftloop.schemas.released import Released, listed
 from driftloop.schemas.wire import SINGLE_OBJECT, Framing, Schema, header_of, read_body, write_body
 
@@ -137,8 +137,8 @@ def _label(value: Any) -> Any:
 def _converters(kind: Any) -> tuple[Convert, Convert]:
     """(to a record, from a record) for a type of events.py; ``_same`` where nothing is to be done."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if is_dataclass(kind) and isinstance(kind, type):
-        return _dataclass_converters(kind)
+    if is_record(kind):
+        return _record_converters(kind)
     if kind == events.Label:
         return _label, _same
     if origin in (Union, UnionType):
@@ -159,10 +159,9 @@ def _converters(kind: Any) -> tuple[Convert, Convert]:
     return _same, _same
 
 
-def _dataclass_converters(kind: type) -> tuple[Convert, Convert]:
+def _record_converters(kind: type) -> tuple[Convert, Convert]:
     hints = typing.get_type_hints(kind)
-    names = [f.name for f in fields(kind)]
-    pairs = {name: _converters(hints[name]) for name in names}
+    pairs = {name: _converters(hints[name]) for name in names_of(kind)}
     to = [(name, convert) for name, (convert, _) in pairs.items()]
     back = [(name, convert) for name, (_, convert) in pairs.items()]
 
@@ -195,4 +194,4 @@ def _current(kind: type) -> Schema:
 _BY_HEADER: dict[bytes, Released] = {SINGLE_OBJECT + one.fingerprint: one for one in listed()}
 _BY_NAME: dict[str, type] = {f"{NAMESPACE}.{kind.__name__}": kind for kind in EVENTS}
 _CURRENT: dict[type, Schema] = _Once(_current)
-_CONVERTERS: dict[type, tuple[Convert, Convert]] = _Once(_dataclass_converters)
+_CONVERTERS: dict[type, tuple[Convert, Convert]] = _Once(_record_converters)

@@ -1,15 +1,17 @@
 """What events are made of: records that stand inside others, never on a topic of their own (events.py).
 
-Times are seconds since the epoch (UTC) as a float, always event time.
+Times are seconds since the epoch (UTC) as a float, always event time. Of some parts a pane or a window has dozens:
+they are tuples with names, for a frozen dataclass takes three times as long to make. The others stand in state
+records too, where ``asdict`` writes them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Bins:
+class Bins(NamedTuple):
     """A sparse histogram: ``counts[i]`` events in bin ``bins[i]``; bins ascending, counts above zero."""
 
     name: str
@@ -17,23 +19,21 @@ class Bins:
     counts: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A measured value with a 95 % interval; ``count`` rows stand behind it."""
 
     value: float
     low: float
     high: float
-    count: int
+    count: int  # type: ignore[assignment]  # nobody asks a tuple's own
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureDrift:
+class FeatureDrift(NamedTuple):
     """How far one feature is from its reference in one window. ``effect`` in ``unit`` (sd, or Cohen's w)."""
 
     feature: str
     kind: str
-    count: int
+    count: int  # type: ignore[assignment]
     missing: float
     unseen: float
     psi: float
@@ -43,8 +43,7 @@ class FeatureDrift:
     log_evidence: float
 
 
-@dataclass(frozen=True, slots=True)
-class TestState:
+class TestState(NamedTuple):
     """A sequential test after this window: it alarms when ``statistic`` reaches ``threshold``."""
 
     name: str
@@ -64,8 +63,7 @@ class OffsetRange:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class LabelDelay:
+class LabelDelay(NamedTuple):
     """How far the labels of one class have come: ``labelled`` so far, and the share of this class's labels that is
     usually known by now. Classes differ: a default is known later than a repayment, so early figures lean."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from driftloop.schemas.codec import NAMESPACE, PLAIN, Event, decode, is_event
+from driftloop.schemas.records import is_record, names_of
 from driftloop.schemas.wire import Framing, header_of, read_body
 
 
@@ -18,7 +18,7 @@ def to_jsonable(event: Event) -> dict[str, Any]:
     >>> to_jsonable(TimeMarker(float("-inf"), "app"))
     {'event': 'TimeMarker', 'event_time': '-Infinity', 'producer': 'app'}
     """
-    return {"event": type(event).__name__, **plain_fields({f.name: getattr(event, f.name) for f in fields(event)})}
+    return {"event": type(event).__name__, **_plain(event)}
 
 
 def record_to_jsonable(value: bytes | None, framing: Framing = PLAIN) -> dict[str, Any]:
@@ -40,8 +40,8 @@ def plain_fields(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if is_record(value):
+        return {name: _plain(getattr(value, name)) for name in names_of(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import typing
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from types import UnionType
 from typing import Any, Union
 
 from driftloop.schemas import events
+from driftloop.schemas.records import is_record, names_of
 from hypothesis import strategies as st
 
 TIMES = (1_357_034_400.0, 1_388_534_399.5)
@@ -18,9 +18,9 @@ TIMES = (1_357_034_400.0, 1_388_534_399.5)
 def example(kind: Any, name: str = "event", depth: int = 0) -> Any:
     """A value of a type of events.py; numbers and texts follow from the field's name, so that no two fields agree."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if is_dataclass(kind) and isinstance(kind, type):
+    if is_record(kind):
         hints = typing.get_type_hints(kind)
-        return kind(**{f.name: example(hints[f.name], f.name, depth + 1) for f in fields(kind)})
+        return kind(**{name: example(hints[name], name, depth + 1) for name in names_of(kind)})
     if kind == events.Label:
         return 1
     if origin in (Union, UnionType):
@@ -41,9 +41,9 @@ def example(kind: Any, name: str = "event", depth: int = 0) -> Any:
 def any_event(kind: Any) -> st.SearchStrategy[Any]:
     """Any value of a type of events.py that Avro can hold."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if is_dataclass(kind) and isinstance(kind, type):
+    if is_record(kind):
         hints = typing.get_type_hints(kind)
-        return st.builds(kind, **{f.name: any_event(hints[f.name]) for f in fields(kind)})
+        return st.builds(kind, **{name: any_event(hints[name]) for name in names_of(kind)})
     if kind == events.Label:
         return st.one_of(st.none(), any_event(str), any_event(float), any_event(int), st.booleans())
     if origin in (Union, UnionType):

@@ -7,7 +7,6 @@ import itertools
 import json
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union
@@ -22,6 +21,7 @@ from driftloop.schemas.codec import EVENTS, decode, encode, schema_of
 from driftloop.schemas.jsonable import to_jsonable
 from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.schemas.pane_bytes import writes
+from driftloop.schemas.records import defaults_of, is_record, names_of
 from driftloop.schemas.released import listed, released
 
 from .examples import example
@@ -70,7 +70,7 @@ def avro_type(kind: Any) -> Any:
         return {"type": "array", "items": avro_type(arguments[0])}
     if origin in (dict, Mapping):
         return {"type": "map", "values": avro_type(arguments[1])}
-    return kind.__name__ if is_dataclass(kind) else PLAIN[kind]
+    return kind.__name__ if is_record(kind) else PLAIN[kind]
 
 
 def records(schema: Any) -> dict[str, Any]:
@@ -99,13 +99,12 @@ def without_definitions(schema: Any) -> Any:
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
 def test_events_py_and_the_schema_agree_field_by_field(kind: type) -> None:
     for name, record in records(VERSIONS[kind.__name__][-1].definition).items():
-        dataclass = getattr(events, name)
-        hints = typing.get_type_hints(dataclass)
+        ours = getattr(events, name)
+        hints, defaults = typing.get_type_hints(ours), defaults_of(ours)
         expected = []
-        for field in fields(dataclass):
-            default = field.default if field.default_factory is MISSING else field.default_factory()
-            told = {} if default is MISSING else {"default": [] if default == () else default}
-            expected.append({"name": field.name, "type": avro_type(hints[field.name])} | told)
+        for field in names_of(ours):
+            told = {"default": [] if defaults[field] == () else defaults[field]} if field in defaults else {}
+            expected.append({"name": field, "type": avro_type(hints[field])} | told)
         found = [{k: without_definitions(v) for k, v in f.items() if k != "doc"} for f in record["fields"]]
         assert found == expected, f"{name} in events.py and in its schema"
 
