@@ -23,6 +23,8 @@ from driftloop.streams.judge.metrics.intervals import (
     wilson,
 )
 
+DECISIONS = ("balanced_accuracy", "precision", "recall", "f1")
+
 
 def known_table(confusion: Counts, classes: int) -> Counts:
     """int64[classes, classes], label by decision, without what is no class."""
@@ -47,7 +49,7 @@ def accuracy(confusion: Counts, classes: int = 2) -> Estimate | None:
 
 
 def decisions(confusion: Counts, classes: int = 2) -> dict[str, Estimate]:
-    """Everything but accuracy, by name; what cannot be told is not there."""
+    """``DECISIONS`` by name; what cannot be told is not there."""
     table = known_table(confusion, classes)
     n = int(table.sum())
     if not n:

@@ -14,7 +14,6 @@ from driftloop.streams.judge.labels.estimates import NOT_WATCHED, Trust
 from driftloop.streams.judge.labels.forecasts import Delays
 from driftloop.streams.judge.ledger import CHAMPION
 from driftloop.streams.judge.metrics import fairness, segmented, tasks
-from driftloop.streams.judge.metrics.on_demand import OnDemand
 from driftloop.streams.judge.metrics.tasks import Measured
 from driftloop.streams.judge.reference import Reference
 from driftloop.streams.judge.sums import FEATURES, LABELS, Total, total
@@ -110,7 +109,7 @@ def _numbers(edition: Edition, window: Window) -> Numbers:
     labels = Measured(layout.read_all(LABELS, sums.labels), sums.sums, sums.counts, sums.decisions)
     return Numbers(
         sums,
-        OnDemand(lambda: tasks.performance(specification, labels)),
+        tasks.performance(specification, labels),
         segmented.measure(specification, edition.segment_layout, edition.segments, window.segments),
         fairness.measure(specification, edition.segment_layout, window.segments),
     )

@@ -24,6 +24,11 @@ CEILING = np.append(LOSS_EDGES, 2 * Z_MOST)
 """No absolute error of a bin is larger, in scales. In the last one are all beyond bins.LOSS_MOST."""
 
 
+def names(quantiles: Sequence[float]) -> tuple[str, ...]:
+    """Of all that ``measure`` finds."""
+    return "bias", "mae", "rmse", *(_of_quantile(quantile) for quantile in quantiles)
+
+
 def measure(
     sums: Mapping[str, float], losses: Counts, scale: float, quantiles: Sequence[float]
 ) -> dict[str, Estimate]:
@@ -39,7 +44,7 @@ def measure(
         "rmse": _root_mean_square(squared, fourth, n),
     }
     for quantile in quantiles:
-        found[f"quantile_loss:{quantile:g}"] = quantile_loss(quantile, error, absolute, squared, n)
+        found[_of_quantile(quantile)] = quantile_loss(quantile, error, absolute, squared, n)
     return found
 
 
@@ -59,6 +64,10 @@ def quantile_loss(t: float, error: float, absolute: float, squared: float, n: in
     rest = min(squared, least * least / n)
     light, heavy = sorted((t, 1 - t))
     return _not_below_zero(mean(total, heavy**2 * (squared - rest) + light**2 * rest, n))
+
+
+def _of_quantile(quantile: float) -> str:
+    return f"quantile_loss:{quantile:g}"
 
 
 def _root_mean_square(squared: float, fourth: float, n: int) -> Estimate:

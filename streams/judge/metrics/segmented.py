@@ -46,7 +46,7 @@ def measure(
             name,
             found[name].predictions,
             sum(found[name].labelled),
-            tasks.performance(specification, measured(layout, found[name])),
+            dict(tasks.performance(specification, measured(layout, found[name]))),
         )
         for name in names
         if name in found and found[name].predictions

@@ -18,6 +18,7 @@ from driftloop.schemas.events import Estimate
 from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.judge.metrics import calibration, confusion, metrics, numbers, ranking
 from driftloop.streams.judge.metrics.intervals import Counts, bounded_mean, wilson
+from driftloop.streams.judge.metrics.on_demand import Metric, OnDemand, one
 from driftloop.streams.judge.metrics.value import VALUE, VALUED, mean_value
 
 CLASSED = ("log_loss", "log_loss_squared", "brier")
@@ -90,32 +91,38 @@ class Measured(NamedTuple):
     decisions: Counts
 
 
-def performance(specification: MonitorSpecification, found: Measured) -> dict[str, Estimate]:
-    """Every metric that can be told, names sorted."""
-    told = _numbers(specification, found) if specification.task == "regression" else _classes(specification, found)
-    told["value"] = mean_value(specification, found.sums, found.counts.get(VALUED, 0))
-    return {name: told[name] for name in sorted(told) if told[name] is not None}  # type: ignore[misc]
+def performance(specification: MonitorSpecification, found: Measured) -> OnDemand:
+    """Every metric that can be told, names sorted; each is worked out when it is read."""
+    of_task = _numbers(specification, found) if specification.task == "regression" else _classes(specification, found)
+    valued = found.counts.get(VALUED, 0)
+    return OnDemand([*of_task, one("value", lambda: mean_value(specification, found.sums, valued))])
 
 
-def _classes(specification: MonitorSpecification, found: Measured) -> dict[str, Estimate | None]:
-    labels, sums, classes = found.labels, found.sums, len(specification.classes)
-    rows = confusion.labelled(labels["confusion"], classes)
-    told: dict[str, Estimate | None] = {
-        "accuracy": confusion.accuracy(labels["confusion"], classes),
-        "log_loss": metrics.log_loss(sums["log_loss"], sums["log_loss_squared"], rows),
-        **confusion.decisions(labels["confusion"], classes),
-    }
-    by = "label" if specification.task == "binary" else "right"
-    no, yes = labels[f"score_by_{by}:0"], labels[f"score_by_{by}:1"]
-    told["calibration_error"] = calibration.calibration_error(no, yes)
-    if specification.task == "binary":
-        told["auc"] = ranking.auc(no, yes)
-        told["average_precision"] = ranking.average_precision(no, yes)
-        told["brier"] = metrics.brier(sums["brier"], no, yes)
-        told["selection_rate"] = selection_rate(found.decisions)
-    elif rows:
-        told["brier"] = bounded_mean(sums["brier"], rows, 2.0)
-    return told
+def _classes(specification: MonitorSpecification, found: Measured) -> list[Metric]:
+    matrix, sums, classes = found.labels["confusion"], found.sums, len(specification.classes)
+    is_binary, rows = specification.task == "binary", confusion.labelled(matrix, classes)
+    by = "label" if is_binary else "right"
+    no, yes = found.labels[f"score_by_{by}:0"], found.labels[f"score_by_{by}:1"]
+    return [
+        one("accuracy", lambda: confusion.accuracy(matrix, classes)),
+        Metric(confusion.DECISIONS, lambda: confusion.decisions(matrix, classes)),
+        one("calibration_error", lambda: calibration.calibration_error(no, yes)),
+        one("log_loss", lambda: metrics.log_loss(sums["log_loss"], sums["log_loss_squared"], rows)),
+        *(_of_two(found, no, yes) if is_binary else _of_many(found, rows)),
+    ]
+
+
+def _of_two(found: Measured, no: Counts, yes: Counts) -> list[Metric]:
+    return [
+        one("auc", lambda: ranking.auc(no, yes)),
+        one("average_precision", lambda: ranking.average_precision(no, yes)),
+        one("brier", lambda: metrics.brier(found.sums["brier"], no, yes)),
+        one("selection_rate", lambda: selection_rate(found.decisions)),
+    ]
+
+
+def _of_many(found: Measured, rows: int) -> list[Metric]:
+    return [one("brier", lambda: bounded_mean(found.sums["brier"], rows, 2.0) if rows else None)]
 
 
 def selection_rate(decisions: Counts) -> Estimate | None:
@@ -124,9 +131,9 @@ def selection_rate(decisions: Counts) -> Estimate | None:
     return wilson(int(decisions[1]), decided) if decided else None
 
 
-def _numbers(specification: MonitorSpecification, found: Measured) -> dict[str, Estimate | None]:
-    scales = specification.scales
-    if "loss" not in found.labels or scales is None or scales.scale is None:
-        return {}
-    quantiles = specification.quantiles or QUANTILES
-    return {**numbers.measure(found.sums, found.labels["loss"], scales.scale, quantiles)}
+def _numbers(specification: MonitorSpecification, found: Measured) -> list[Metric]:
+    scales, losses = specification.scales, found.labels.get("loss")
+    if losses is None or scales is None or scales.scale is None:
+        return []
+    scale, quantiles = scales.scale, specification.quantiles or QUANTILES
+    return [Metric(numbers.names(quantiles), lambda: numbers.measure(found.sums, losses, scale, quantiles))]
