@@ -9,21 +9,22 @@ from __future__ import annotations
 import heapq
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from driftloop.schemas.codec import encode
-from driftloop.schemas.events import OffsetRange, Pane
+from driftloop.schemas.events import OffsetRange
 from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.judge import windows
 from driftloop.streams.judge.champion import natural
 from driftloop.streams.judge.editions import Editions
 from driftloop.streams.judge.labels.forecasts import Delays
-from driftloop.streams.judge.state import Group, Kept, Key, Records, Store, bytes_of, key, pane_key, pane_of
+from driftloop.streams.judge.state import Group, Key, Records, Store, bytes_of, key, pane_key, pane_of
 from driftloop.streams.judge.sums import PaneSums, ranges
 from driftloop.streams.judge.totals import Totals
-from driftloop.streams.judge.windows import LastTold, Window
+from driftloop.streams.judge.waiting import Pending
+from driftloop.streams.judge.windows import Counted, LastTold, Window
 
 CHAMPION, HISTORY = "champion", "history"
 LEARNS_DELAYS = (CHAMPION, HISTORY)
@@ -43,31 +44,30 @@ class Ledger:
         self._corrected: set[tuple[Group, float]] = set()
         self._last_told = LastTold()
 
-    def apply(self, pane: Pane, kept: Kept, now: float) -> bool:
-        """Count a features or labels pane in at ``now``. False: its window has been forgotten.
+    def apply(self, run: Sequence[Pending], now: float) -> bool:
+        """Count a run of features or labels panes in at ``now``. False: their window has been forgotten.
 
         Panes of segments come beside those of the whole: they are counted in their window, and in nothing else.
         """
+        pane = run[0].pane
         group = Group(pane.version, pane.role, pane.spec)
         edition = self.editions[pane.spec]
         specification, layout = edition.specification, edition.layout_of(pane)
         start = windows.start_of(specification, pane.pane_start)
         if windows.forgotten_at(specification, start) <= now:
             if not pane.segment:
-                self.totals.too_late()
+                self.totals.too_late(len(run))
             return False
-        if pane.role == HISTORY:
-            pane = windows.counts_only(pane)
-            kept = encode(pane) if isinstance(kept, bytes) else pane
         window = self.windows.get((group, start)) or self._open(group, start, pane.model)
-        name = pane_key("pane", pane)
-        self.store.put(name, partial(bytes_of, kept))
+        counted = [_counted(one) for one in run]
+        for name, _, kept in counted:
+            self.store.put(name, partial(bytes_of, kept))
         if pane.segment:
-            window.apply(layout, name, pane, kept)
+            window.apply(layout, counted)
             return True
         self._watch(window, pane.pane_start, now)
-        self.totals.add(pane.role, *window.apply(layout, name, pane, kept))
-        if pane.role != HISTORY and windows.closings(specification, start)[-1][0] < now:
+        self.totals.add(pane.role, *window.apply(layout, counted))
+        if pane.role != HISTORY and windows.last_closing(specification, start) < now:
             self._corrected.add((group, start))
         return True
 
@@ -208,7 +208,7 @@ class Ledger:
         window = self.windows[group, windows.start_of(edition.specification, pane.pane_start)]
         if not pane.segment:
             self._watch(window, pane.pane_start, self.done)
-        window.apply(edition.layout_of(pane), name, pane, raw)
+        window.apply(edition.layout_of(pane), [Counted(name, pane, raw)])
 
     def _open(self, group: Group, start: float, model: str) -> Window:
         window = self.windows[group, start] = Window(group, start)
@@ -220,3 +220,11 @@ class Ledger:
         instant = windows.matures_at(self.editions[window.group.spec].specification, pane_start)
         if pane_start not in window.panes and instant > now:
             heapq.heappush(self._maturing, (instant, pane_start, window.group))
+
+
+def _counted(waiting: Pending) -> Counted:
+    pane, kept = waiting.pane, waiting.kept
+    if pane.role == HISTORY:
+        pane = windows.counts_only(pane)
+        kept = encode(pane) if isinstance(kept, bytes) else pane
+    return Counted(pane_key("pane", pane), pane, kept)

@@ -142,12 +142,13 @@ class ModelJudge:
     def _apply(self, now: float) -> dict[float, set[tuple[str, str]]]:
         """Count the panes that are due; who served as champion in which pane."""
         served: dict[float, set[tuple[str, str]]] = {}
-        for waiting in self.waiting.due(now):
-            pane = waiting.pane
+        for run in self.waiting.runs(now):
+            pane = run[0].pane
             if pane.kind == COUNTERS:
-                self.ledger.totals.count(pane.partition, pane.counts)
-                self.counters.saw(pane)
-            elif self.ledger.apply(pane, waiting.kept, now) and pane.kind == FEATURES and pane.role == CHAMPION:
+                for waiting in run:
+                    self.ledger.totals.count(waiting.pane.partition, waiting.pane.counts)
+                    self.counters.saw(waiting.pane)
+            elif self.ledger.apply(run, now) and pane.kind == FEATURES and pane.role == CHAMPION:
                 served.setdefault(pane.pane_start, set()).add((pane.version, pane.spec))
         return served
 

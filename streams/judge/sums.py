@@ -7,7 +7,7 @@ sums of doubles are exact too (exact.py), and rounded once, when they are read.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -103,50 +103,49 @@ class PaneSums:
         vectors = np.zeros(len(layout.vectors), np.int64)
         return cls(features, labels, [0] * layout.buckets, by_class, decisions, 0, sums, vectors=vectors)
 
-    def add(self, layout: Layout, pane: Pane, sign: int = 1) -> None:
-        """Count a pane in; sign -1 takes it out again (a later one of its key replaces it). Offsets only widen."""
-        places = layout.places[pane.kind]
-        bins: list[int] = []
-        counts: list[int] = []
-        firsts, lengths = [], []
-        for histogram in pane.histograms:
-            if histogram.name in places:
-                bins += histogram.bins
-                counts += histogram.counts
-                firsts.append(places[histogram.name][0])
-                lengths.append(len(histogram.bins))
-        target = self.features if pane.kind == FEATURES else self.labels
-        at = np.array(bins, np.int64) + np.repeat(np.array(firsts, np.int64), lengths)
-        target[at] += sign * np.array(counts, np.int64)
-        for name in layout.counts:
-            if name in pane.counts:
-                self.counts[name] = self.counts.get(name, 0) + sign * pane.counts[name]
-        if pane.kind == FEATURES:
+    def add(self, layout: Layout, panes: Sequence[Pane], sign: int = 1) -> None:
+        """Count panes of one kind and delay bucket in, their bins in one pass; sign -1 takes them out again (a later
+        one of the same key replaces it). Offsets only widen."""
+        if panes[0].kind == FEATURES:
+            target = self.features
+            self._decided(layout, panes, sign)
+        else:
+            target = self.labels
+            self._happened(layout, panes, sign)
+        at, counts = _placed(layout.places[panes[0].kind], panes)
+        np.add.at(target, at, counts if sign > 0 else -counts)
+        for pane in panes:
+            for name in layout.counts:
+                if name in pane.counts:
+                    self.counts[name] = self.counts.get(name, 0) + sign * pane.counts[name]
+            if sign > 0:
+                self.widen("predictions", pane.partition, pane.predictions_first_offset, pane.predictions_last_offset)
+                self.widen("ground-truth", pane.partition, pane.truths_first_offset, pane.truths_last_offset)
+
+    def _decided(self, layout: Layout, panes: Sequence[Pane], sign: int) -> None:
+        """What is known of predictions alone."""
+        decisions = self.decisions
+        for pane in panes:
             self.predictions += sign * pane.counts.get("predictions", 0)
             if len(self.vectors):
                 self.vectors += sign * layout.vectors.whole(pane.sums)
-            self._decided(pane, sign)
-        else:
-            self.labelled[pane.bucket] += sign * pane.counts.get("labelled", 0)
-            self._happened(layout, pane, sign)
+            for histogram in pane.histograms:
+                if histogram.name == "predicted" and histogram.bins and histogram.bins[-1] < len(decisions):
+                    for bin_, count in zip(histogram.bins, histogram.counts, strict=True):
+                        decisions[bin_] += sign * count
+
+    def _happened(self, layout: Layout, panes: Sequence[Pane], sign: int) -> None:
+        """What comes with labels. By class and delay: rows of the confusion matrix, the last of which is no class."""
+        bucket, by_class = panes[0].bucket, self.by_class
+        for pane in panes:
+            self.labelled[bucket] += sign * pane.counts.get("labelled", 0)
             for name in layout.sums:
                 self.sums[name] += sign * _summed(pane, name)
-        if sign > 0:
-            self.widen("predictions", pane.partition, pane.predictions_first_offset, pane.predictions_last_offset)
-            self.widen("ground-truth", pane.partition, pane.truths_first_offset, pane.truths_last_offset)
-
-    def _decided(self, pane: Pane, sign: int) -> None:
-        for histogram in pane.histograms:
-            if histogram.name == "predicted" and histogram.bins and histogram.bins[-1] < len(self.decisions):
-                self.decisions[list(histogram.bins)] += sign * np.asarray(histogram.counts, np.int64)
-
-    def _happened(self, layout: Layout, pane: Pane, sign: int) -> None:
-        """Labels by class and delay: rows of the confusion matrix, the last of which is no class."""
-        for histogram in pane.histograms:
-            if histogram.name == CONFUSION:
-                for bin_, count in zip(histogram.bins, histogram.counts, strict=True):
-                    if (label := bin_ // (layout.classes + 1)) < layout.classes:
-                        self.by_class[label, pane.bucket] += sign * count
+            for histogram in pane.histograms:
+                if histogram.name == CONFUSION:
+                    for bin_, count in zip(histogram.bins, histogram.counts, strict=True):
+                        if (label := bin_ // (layout.classes + 1)) < layout.classes:
+                            by_class[label, bucket] += sign * count
 
     def sum_of(self, name: str) -> float:
         """One of ``sums``, rounded."""
@@ -221,6 +220,22 @@ def _summed(pane: Pane, name: str) -> int:
     if name != VALUE:
         return exact(pane.sums.get(name, 0.0))
     return sum(exact(v) for n, v in pane.sums.items() if n.split(":")[0] == VALUE)
+
+
+def _placed(places: Mapping[str, tuple[int, int]], panes: Sequence[Pane]) -> tuple[Counts, Counts]:
+    """Where in the flat array, and how many, of every histogram that is read."""
+    bins: list[int] = []
+    counts: list[int] = []
+    firsts, lengths = [], []
+    for pane in panes:
+        for histogram in pane.histograms:
+            if (place := places.get(histogram.name)) is not None:
+                bins += histogram.bins
+                counts += histogram.counts
+                firsts.append(place[0])
+                lengths.append(len(histogram.bins))
+    at = np.array(bins, np.int64) + np.array(firsts, np.int64).repeat(lengths)
+    return at, np.array(counts, np.int64)
 
 
 def _places(sizes: dict[str, int]) -> dict[str, tuple[int, int]]:

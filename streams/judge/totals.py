@@ -38,9 +38,9 @@ class Totals:
         self.counters[partition] = dict(counters)
         self._told = None
 
-    def too_late(self) -> None:
-        """A pane came for a window that is forgotten."""
-        self.panes_too_late += 1
+    def too_late(self, panes: int) -> None:
+        """They came for a window that is forgotten."""
+        self.panes_too_late += panes
         self._told = None
 
     def told(self) -> dict[str, int]:

@@ -6,6 +6,7 @@ import heapq
 import math
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import groupby
 from typing import NamedTuple
 
 from driftloop.schemas.codec import decode
@@ -54,8 +55,13 @@ class Waiting:
         """By which they were made."""
         return {waiting.spec for waiting in self._heap}
 
-    def due(self, now: float) -> Iterator[Pending]:
-        """Hand out those whose instant has come."""
+    def runs(self, now: float) -> Iterator[list[Pending]]:
+        """Hand out those whose instant has come, in their order; together those in a row that differ in their source
+        partitions alone: they add up in one place, which is found once."""
+        for _, run in groupby(self._due(now), key=_whose):
+            yield list(run)
+
+    def _due(self, now: float) -> Iterator[Pending]:
         while self._heap and self._heap[0].due <= now:
             waiting = heapq.heappop(self._heap)
             self._store.drop(waiting.name)
@@ -73,6 +79,10 @@ class Waiting:
         self._arrivals += 1
         order = (pane.version, pane.role, pane.spec, pane.kind, pane.bucket, pane.pane_start, pane.partition)
         heapq.heappush(self._heap, Pending(due, *order, pane.revision, self._arrivals, pane, kept, name))
+
+
+def _whose(waiting: Pending) -> tuple[str | int | float, ...]:
+    return (*waiting[1:7], waiting.pane.segment)
 
 
 def _record(due: float, kept: Kept) -> bytes:

@@ -9,7 +9,7 @@ forgotten: what comes then is counted, not added.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -32,6 +32,14 @@ NUMBERS_KEPT_MOST = 32
 """Windows of a model whose numbers are kept: those of hundreds with segments would be a hundred megabytes."""
 GRACE_PANES = 2
 """A record that is late within the horizon is due at most a pane after it (observer/time.py)."""
+
+
+class Counted(NamedTuple):
+    """A pane that counts: under its state key, and as it came."""
+
+    name: Key
+    pane: Pane
+    kept: Kept
 
 
 class Numbers(NamedTuple):
@@ -89,8 +97,10 @@ class Window:
         quality = tuple(QualityBroken(**b) for b in found.get("quality", ()))
         return cls(group, start, revision=found["revision"], forecasts=forecasts, quality=quality)
 
-    def apply(self, layout: Layout, name: Key, pane: Pane, kept: Kept) -> tuple[int, int]:
-        """Count a pane in, instead of the one before it of its key. (predictions, labelled) that came to it."""
+    def apply(self, layout: Layout, run: Sequence[Counted]) -> tuple[int, int]:
+        """Count panes in that differ in their source partitions alone (waiting.py), each instead of the one before it
+        of its key. (predictions, labelled) that came."""
+        pane = run[0].pane
         self.numbers = None
         if pane.kind == FEATURES and not pane.segment:
             self.drifts = self.estimated = None
@@ -101,10 +111,14 @@ class Window:
         if sums is None:
             sums = whose[0][whose[1]] = PaneSums.empty(layout)
         predictions, labelled = sums.predictions, sum(sums.labelled)
-        if (before := self.applied.get(name)) is not None:
-            sums.add(layout, pane_of(before), sign=-1)
-        sums.add(layout, pane)
-        self.applied[name] = kept
+        replaced = []
+        for name, _, kept in run:
+            if (before := self.applied.get(name)) is not None:
+                replaced.append(pane_of(before))
+            self.applied[name] = kept
+        if replaced:
+            sums.add(layout, replaced, sign=-1)
+        sums.add(layout, [one.pane for one in run])
         return sums.predictions - predictions, sum(sums.labelled) - labelled
 
 
@@ -143,6 +157,11 @@ def closings(specification: MonitorSpecification, start: float) -> list[tuple[fl
         *((end + edge, PROVISIONAL) for edge in provisional),
         (end + horizon, LABELS_CLOSING),
     ]
+
+
+def last_closing(specification: MonitorSpecification, start: float) -> float:
+    """The instant of a window's last closing."""
+    return start + specification.window_seconds + specification.delay_edges_seconds[-1]
 
 
 def forgotten_at(specification: MonitorSpecification, start: float) -> float:

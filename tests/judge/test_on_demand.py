@@ -19,14 +19,13 @@ def made(asked: list[str]) -> OnDemand:
         asked.append("decisions")
         return {"recall": AUC}
 
-    return OnDemand(
-        [
-            one("brier", asking("brier", BRIER)),
-            one("value", asking("value", None)),
-            Metric(("recall", "precision"), decisions),
-            one("auc", asking("auc", AUC)),
-        ]
-    )
+    metrics = [
+        one("brier", asking("brier", BRIER)),
+        one("value", asking("value", None)),
+        Metric(("recall", "precision"), decisions),
+        one("auc", asking("auc", AUC)),
+    ]
+    return OnDemand(lambda: metrics)
 
 
 def test_a_metric_is_worked_out_once_when_somebody_reads_it() -> None:

@@ -27,10 +27,10 @@ def one(name: str, work_out: Callable[[], Estimate | None]) -> Metric:
 
 
 class OnDemand(Mapping[str, Estimate]):
-    """By name, names sorted. ``metrics``: of numbers that nothing changes any more. Each is called once at most."""
+    """By name, names sorted. ``metrics``: of numbers that nothing changes any more; each is asked once at most."""
 
-    def __init__(self, metrics: Iterable[Metric]) -> None:
-        self._waiting = {name: metric for metric in metrics for name in metric.names}
+    def __init__(self, metrics: Callable[[], Iterable[Metric]]) -> None:
+        self._metrics: Callable[[], Iterable[Metric]] | None = metrics
         self._known: dict[str, Estimate | None] = {}
 
     def __getitem__(self, name: str) -> Estimate:
@@ -47,6 +47,12 @@ class OnDemand(Mapping[str, Estimate]):
 
     def __repr__(self) -> str:
         return repr(self._all)
+
+    @cached_property
+    def _waiting(self) -> dict[str, Metric]:
+        assert self._metrics is not None, "it is asked once"
+        found, self._metrics = self._metrics(), None
+        return {name: metric for metric in found for name in metric.names}
 
     @cached_property
     def _all(self) -> dict[str, Estimate]:

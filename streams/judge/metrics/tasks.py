@@ -93,9 +93,13 @@ class Measured(NamedTuple):
 
 def performance(specification: MonitorSpecification, found: Measured) -> OnDemand:
     """Every metric that can be told, names sorted; each is worked out when it is read."""
+    return OnDemand(lambda: _of_task(specification, found))
+
+
+def _of_task(specification: MonitorSpecification, found: Measured) -> list[Metric]:
     of_task = _numbers(specification, found) if specification.task == "regression" else _classes(specification, found)
     valued = found.counts.get(VALUED, 0)
-    return OnDemand([*of_task, one("value", lambda: mean_value(specification, found.sums, valued))])
+    return [*of_task, one("value", lambda: mean_value(specification, found.sums, valued))]
 
 
 def _classes(specification: MonitorSpecification, found: Measured) -> list[Metric]:
