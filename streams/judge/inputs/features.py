@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 from driftloop.detectors import window_csr
 from driftloop.detectors.shiryaev_roberts import plain
-from driftloop.detectors.side_by_side import SideBySide, references
+from driftloop.detectors.side_by_side import References, SideBySide, references
 from driftloop.schemas.events import DriftDetected, FeatureDrift
 from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.streams.judge.sums import FEATURES, Counts, Layout
@@ -105,17 +105,17 @@ def _compared(
     features = [f for f in specification.features if _is_told(current.get(f.name), reference.get(f.name))]
     if not features:
         return [], None
-    baselines = tuple([tuple(reference[f.name]) for f in features])
-    return features, _side_by_side(tuple([current[f.name].tobytes() for f in features]), baselines)
+    known = references(tuple([tuple(reference[f.name]) for f in features]))
+    return features, _side_by_side(tuple([current[f.name].tobytes() for f in features]), known)
 
 
 def _is_told(counts: Counts | None, baseline: Sequence[int] | None) -> bool:
-    return counts is not None and baseline is not None and len(baseline) == len(counts) and bool(counts.any())
+    return counts is not None and baseline is not None and len(baseline) == len(counts) and any(counts.tolist())
 
 
 @lru_cache(WINDOWS_KEPT_MOST)
-def _side_by_side(current: tuple[bytes, ...], baselines: tuple[tuple[int, ...], ...]) -> SideBySide:
-    return SideBySide([np.frombuffer(counts, np.int64) for counts in current], references(baselines))
+def _side_by_side(current: tuple[bytes, ...], known: References) -> SideBySide:
+    return SideBySide([np.frombuffer(counts, np.int64) for counts in current], known)
 
 
 def with_evidence(
