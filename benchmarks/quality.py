@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.streams.judge.quality import quality
+from driftloop.streams.judge.quality.limits import Limits
 from driftloop.streams.judge.quality.quality import Facts
 from driftloop.streams.judge.quality.quality_history import History, Past
 
@@ -64,14 +65,14 @@ def play(seed: int, days: int, fault: str = "", since: int = 28) -> list[tuple[i
     for day in range(28):
         for name, counts in world.counts(world.rows(day)).items():
             reference[name] += counts
-    known = {name: tuple(counts.tolist()) for name, counts in reference.items()}
+    limits = Limits(SPEC, {name: tuple(counts.tolist()) for name, counts in reference.items()})
     found = []
     for day in range(days):
         now = fault if day >= since else ""
         rows = world.rows(day) * 3 // (10 if now == "70 % of traffic lost" else 3)
         repeats = int(world.rng.binomial(2 * rows, 0.05 if now == "duplicates 5 %" else 0.002))
         facts = Facts(rows, world.counts(rows, now), np.array([rows, 0, 0]), {}, (0, rows), (repeats, 2 * rows), 0.0)
-        broken = quality.check(SPEC, known, history.usual(day * DAY, DAY), facts)
+        broken = quality.check(limits, history.usual(day * DAY, DAY), facts)
         odd = any(b.rule in ("volume", "freshness", "duplicates") for b in broken)
         history.learn(Past(day * DAY, rows, 0.0, repeats / (2 * rows + 1), odd))
         found += [(day, b.rule) for b in broken]

@@ -21,6 +21,7 @@ from driftloop.schemas.baseline.quantiles import numeric_edges
 from driftloop.schemas.baseline.ranges import learn_range, with_ends
 from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
 from driftloop.streams.judge.quality import quality
+from driftloop.streams.judge.quality.limits import Limits
 from driftloop.streams.judge.quality.quality import Facts
 from driftloop.streams.judge.quality.quality_history import Usual
 from numpy.typing import NDArray
@@ -96,7 +97,7 @@ class Stream:
         values = self.draw(self.rng, day, ROWS, self.levels[day])
         values = FAULTS[fault](self.rng, values) if fault else values
         facts = Facts(ROWS, {"x": self.count(values)}, np.zeros(0), {}, (0, 0), (0, 0), 0.0)
-        found = quality.check(self.spec, {"x": tuple(self.counts.tolist())}, NOTHING, facts)
+        found = quality.check(Limits(self.spec, {"x": tuple(self.counts.tolist())}), NOTHING, facts)
         return any(b.rule == "out_of_range" for b in found)
 
 

@@ -11,6 +11,7 @@ from driftloop.schemas.codec import encode
 from driftloop.schemas.events import DriftDetected, IncidentChanged, WindowMeasured
 from driftloop.schemas.monitor.quality import LEARNED, FeatureRules, QualityRules
 from driftloop.schemas.monitor.specification import Feature
+from driftloop.streams.judge.quality.limits import Limits
 from driftloop.streams.judge.quality.quality import Facts, check
 from driftloop.streams.judge.quality.quality_history import History, Past, Usual
 from driftloop.streams.judge.quality.quality_watch import Judged, QualityWatch
@@ -48,7 +49,7 @@ def facts(**changes: object) -> Facts:
 
 
 def broken(rules: QualityRules | None = None, usual: Usual = USUAL, **changes: object) -> list[tuple[str, str]]:
-    found = check(replace(WATCHED, quality=rules), REFERENCE, usual, facts(**changes))
+    found = check(Limits(replace(WATCHED, quality=rules), REFERENCE), usual, facts(**changes))
     return [(b.rule, b.feature) for b in found]
 
 
@@ -120,9 +121,9 @@ def test_a_declared_range_counts_exactly_what_lies_outside() -> None:
     values = np.concatenate([np.linspace(1.0, 13.5, 990), [-5.0] * 4, [13.6] * 6])
     counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 2)
     reference = REFERENCE | {"amount": tuple(np.bincount(np.arange(17), minlength=18).tolist())}
-    found = check(spec, reference, USUAL, facts(amount=counts))
+    found = check(Limits(spec, reference), USUAL, facts(amount=counts))
     assert found == (), "1 % of 1,000 rows: not for sure above .5 %"
-    found = check(spec, reference, USUAL, facts(amount=counts * 10))
+    found = check(Limits(spec, reference), USUAL, facts(amount=counts * 10))
     assert [(b.rule, b.feature, b.value) for b in found] == [("out_of_range", "amount", pytest.approx(0.01))]
 
 
@@ -134,7 +135,10 @@ def beyond(low: int, high: int, rows: int = 2_000, before: int = 0, rules: Quali
     spec = replace(WATCHED, features=(LEARNED_RANGE,), quality=rules)
     reference = {"amount": (before, *([(10_000 - before) // 16] * 16), 0, 100)}
     counts = np.array([low, *([(rows - low - high) // 16] * 16), high, 50])
-    return [f"{b.rule} {b.value:.3f} of {b.limit:.4f}" for b in check(spec, reference, USUAL, facts(amount=counts))]
+    return [
+        f"{b.rule} {b.value:.3f} of {b.limit:.4f}"
+        for b in check(Limits(spec, reference), USUAL, facts(amount=counts))
+    ]
 
 
 def test_the_learned_range_takes_a_share_beyond_it_and_no_new_maximum() -> None:
@@ -159,9 +163,9 @@ def test_heavy_tails_and_seasons_are_no_errors_and_wrong_units_are(name: str) ->
 
 def test_without_a_reference_only_limits_of_the_monitors_own_hold() -> None:
     gone = facts(amount=[0] * 16 + [1_000])
-    assert check(WATCHED, {}, NOTHING, gone) == ()
+    assert check(Limits(WATCHED, {}), NOTHING, gone) == ()
     own = replace(WATCHED, quality=QualityRules(missing=0.5))
-    assert [b.rule for b in check(own, {}, NOTHING, gone)] == ["missing"]
+    assert [b.rule for b in check(Limits(own, {}), NOTHING, gone)] == ["missing"]
 
 
 def test_what_is_usual_knows_weekends_and_forgets_outages() -> None:

@@ -9,7 +9,7 @@ from driftloop.schemas.headers import rfc3339
 from driftloop.schemas.monitor.quality import LEARNED
 from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.judge.labels.label_gaps import Stopped
-from driftloop.streams.judge.quality import quality
+from driftloop.streams.judge.quality.limits import range_of
 
 KIND = "data_quality"
 LABELS = "labels"
@@ -41,7 +41,7 @@ def _words(specification: MonitorSpecification, b: QualityBroken) -> str:
     about = f" of {b.feature}" if b.feature else ""
     if b.rule == "out_of_range":
         feature = next(f for f in specification.features if f.name == b.feature)
-        low, high = quality.range_of(specification.quality or LEARNED, feature) or (-math.inf, math.inf)
+        low, high = range_of(specification.quality or LEARNED, feature) or (-math.inf, math.inf)
         about += f" ({low:g} to {high:g})"
     if b.rule == "schema":
         return f"{b.feature} is missing in every row"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from driftloop.streams.judge.inputs import features
 from driftloop.streams.judge.labels import label_gaps
 from driftloop.streams.judge.labels.label_gaps import LabelGaps, Look, Stopped
 from driftloop.streams.judge.quality import quality, quality_confirmed
+from driftloop.streams.judge.quality.limits import Limits
 from driftloop.streams.judge.quality.quality import Facts
 from driftloop.streams.judge.quality.quality_confirmed import Calls, Lately
 from driftloop.streams.judge.quality.quality_history import History, Past
@@ -36,6 +37,7 @@ COUNTED = ("labelled", "unlabelled", "duplicates")
 """Running totals of a model of which a window's share is what they gained since the window before; a source that was
 set back begins again, and gains nothing meanwhile."""
 OF_RECORDS = ("volume", "freshness", "duplicates")
+NO_REFERENCE: Mapping[str, Sequence[int]] = {}
 Told = DriftDetected | IncidentChanged
 
 
@@ -68,6 +70,7 @@ class QualityWatch:
     gaps: LabelGaps = LabelGaps()  # noqa: RUF009 (frozen)
     stopped: Stopped | None = None
     lately: tuple[Lately, ...] = ()
+    _limits: Limits | None = field(default=None, init=False, compare=False, repr=False)
 
     def close(
         self, specification: MonitorSpecification, layout: Layout, reference: Reference | None, window: Judged
@@ -76,8 +79,7 @@ class QualityWatch:
         self._look(specification, window)
         facts = self._facts(specification, layout, window)
         usual = self.history.usual(window.start, specification.window_seconds)
-        counts = reference.features if reference is not None else {}
-        found = quality.check(specification, counts, usual, facts)
+        found = quality.check(self._limits_of(specification, reference), usual, facts)
         repeats, records = facts.duplicates
         odd = any(b.rule in OF_RECORDS for b in found)
         share = repeats / records if records else 0.0
@@ -93,6 +95,12 @@ class QualityWatch:
         """A window is not judged: what it has counted is not the next one's."""
         self.counted = {name: totals.get(name, 0) for name in COUNTED}
         self.gaps = label_gaps.passed_over(self.gaps, end, labels_came)
+
+    def _limits_of(self, specification: MonitorSpecification, reference: Reference | None) -> Limits:
+        counts = reference.features if reference is not None else NO_REFERENCE
+        if self._limits is None or not self._limits.fit(specification, counts):
+            self._limits = Limits(specification, counts)
+        return self._limits
 
     def _look(self, specification: MonitorSpecification, window: Judged) -> None:
         rules = specification.quality or LEARNED
