@@ -27,6 +27,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
+from driftloop.detectors.by_identity import ByIdentity
 from driftloop.detectors.cbpe import calibrate
 from driftloop.detectors.packing import Doubles
 from numpy.typing import NDArray
@@ -130,8 +131,7 @@ def estimate(
 def _losses(known: Calibration, n: Doubles, rows: float, names: Collection[str]) -> dict[str, Figure]:
     found = {}
     if "log_loss" in names:
-        odds = np.log((1 - known.score).clip(_CLIP) / known.score.clip(_CLIP))
-        found["log_loss"] = _same(known, n, float(n @ known.loss) / rows, odds / rows)
+        found["log_loss"] = _same(known, n, float(n @ known.loss) / rows, _follows(known).odds / rows)
     if "brier" in names:
         found["brier"] = _same(known, n, float(n @ known.squared) / rows, (1 - 2 * known.score) / rows)
     return found
@@ -186,27 +186,50 @@ def drawn_anew(known: Calibration, counts: Doubles | NDArray[np.int64]) -> dict[
     return told
 
 
+class _Follows(NamedTuple):
+    """What follows from a calibration alone, f8[B] each. ``yes``, ``no``: P(label 1), P(label 0); ``of_yes``,
+    ``of_no``: the variance of a row's label with its decision for 1, and not; ``unsure``: of P(label 1) itself, half
+    a hit and half a miss more, so that few rows without a surprise are not certainty; ``odds``: of the score."""
+
+    yes: Doubles
+    no: Doubles
+    of_yes: Doubles
+    of_no: Doubles
+    unsure: Doubles
+    odds: Doubles
+
+
+def _follow(known: Calibration) -> _Follows:
+    yes = np.clip(known.hits, 0.0, 1.0)
+    p = (known.rows * known.hits + 0.5) / (known.rows + 1)
+    of_yes = of_no = np.empty(0)
+    if len(chosen := known.chosen):
+        caught = np.clip(known.caught, 0.0, chosen)
+        missed = np.clip(known.hits - caught, 0.0, 1 - chosen)
+        of_yes, of_no = caught * (1 - _over(caught, chosen)), missed * (1 - _over(missed, 1 - chosen))
+    odds = np.log((1 - known.score).clip(_CLIP) / known.score.clip(_CLIP))
+    return _Follows(yes, 1 - yes, of_yes, of_no, p * (1 - p) / (known.rows + 1), odds)
+
+
+_follows = ByIdentity(_follow)
+
+
 def _same(known: Calibration, n: Doubles, value: float, slope: Doubles) -> Figure:
     """A figure to which a label means the same whatever was decided."""
-    p = np.clip(known.hits, 0.0, 1.0)
-    return Figure(value, float((n * p * (1 - p)) @ slope**2), _calibration(known, n * slope))
+    own = _follows(known)
+    return Figure(value, float((n * own.yes * own.no) @ slope**2), _calibration(own, n * slope))
 
 
 def _figure(known: Calibration, n: Doubles, value: float, yes: float, no: float) -> Figure:
     """``yes``, ``no``: slope of rows decided for 1, and not."""
-    chosen, caught = known.chosen, np.clip(known.caught, 0.0, known.chosen)
-    missed = np.clip(known.hits - caught, 0.0, 1 - chosen)
-    of_yes = caught * (1 - _over(caught, chosen))
-    of_no = missed * (1 - _over(missed, 1 - chosen))
-    labels = float(n @ (of_yes * yes**2 + of_no * no**2))
-    return Figure(value, labels, _calibration(known, n * (chosen * yes + (1 - chosen) * no)))
+    own, chosen = _follows(known), known.chosen
+    labels = float(n @ (own.of_yes * yes**2 + own.of_no * no**2))
+    return Figure(value, labels, _calibration(own, n * (chosen * yes + (1 - chosen) * no)))
 
 
-def _calibration(known: Calibration, pull: Doubles) -> float:
-    """``pull``: what the metric moves by if a bin's P(label 1) is wrong by 1. Half a hit and half a miss more, so
-    that few rows without a surprise are not certainty."""
-    p = (known.rows * known.hits + 0.5) / (known.rows + 1)
-    return float((p * (1 - p) / (known.rows + 1)) @ pull**2)
+def _calibration(own: _Follows, pull: Doubles) -> float:
+    """``pull``: what the metric moves by if a bin's P(label 1) is wrong by 1."""
+    return float(own.unsure @ pull**2)
 
 
 def _over(part: Doubles, of: Doubles) -> Doubles:

@@ -10,6 +10,7 @@ is kept in logarithms: R passes 1e300 within a bad day.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from driftloop.detectors.packing import Doubles
@@ -54,9 +55,16 @@ def log_power_bets(p: Doubles, powers: tuple[float, ...] = POWERS) -> Doubles:
 
     A p-value that is larger than uniform (discrete tests) only lowers the mean. (Vovk et al., arXiv:2102.10439.)
     """
-    c = np.asarray(powers)
+    log_c, exponents = _logged(powers)
     log_p = np.log(np.maximum(p, _LEAST_P))
-    return np.asarray(np.log(c) + (c - 1.0) * log_p[..., None], dtype=np.float64)
+    return np.asarray(log_c + exponents * log_p[..., None], dtype=np.float64)
+
+
+@lru_cache(maxsize=16)
+def _logged(powers: tuple[float, ...]) -> tuple[Doubles, Doubles]:
+    """log c, and c - 1."""
+    c = np.asarray(powers)
+    return np.log(c), c - 1.0
 
 
 def plain(log_value: float) -> float:

@@ -46,6 +46,7 @@ import numpy as np
 from driftloop.detectors.packing import Doubles, pack, unpack
 from driftloop.detectors.shiryaev_roberts import NOTHING, POWERS, climb, log_average, log_power_bets, plain
 from driftloop.detectors.verdict import Verdict
+from numpy.typing import NDArray
 
 BOUND = "average run length >= threshold windows, exact if windows are exchangeable"
 _VERSION = 1
@@ -105,15 +106,19 @@ def step(settings: Settings, state: State, window: Scores) -> tuple[State, Verdi
     kept = (
         state.scores[-(settings.windows_most // 2) :] if len(state.scores) >= settings.windows_most else state.scores
     )
-    scores = np.vstack((kept, values[None, :]))
+    scores = np.concatenate((kept, values[None, :]))
     told = ~np.isnan(values)
-    among = np.count_nonzero(~np.isnan(scores), axis=0)
-    larger = np.count_nonzero(scores > values, axis=0)
-    equal = np.count_nonzero(scores == values, axis=0)
+    larger, equal, among = _counted(scores > values, scores == values, ~np.isnan(scores))
     p = np.where(told, (larger + uniforms * equal) / np.maximum(among, 1), 1.0)
     climbed = climb(state.log_r, log_power_bets(p, settings.powers))
     after = State(scores, np.where(told[:, None], climbed, state.log_r), state.steps + 1)
     return after, verdict(settings, after)
+
+
+def _counted(*found: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """How often each is true by feature, [found, features], in one pass: a ``np.count_nonzero`` each takes longer."""
+    both = np.add.reduce(np.concatenate(found, axis=1), axis=0, dtype=np.intp)
+    return np.asarray(both.reshape(len(found), -1))
 
 
 def verdict(settings: Settings, state: State) -> Verdict:

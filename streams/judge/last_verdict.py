@@ -20,6 +20,10 @@ class LastVerdict(Generic[SettingsT, StateT]):
     _of: tuple[SettingsT, StateT] | None = None
     _said: Verdict | None = None
 
+    def keep(self, settings: SettingsT, state: StateT, said: Verdict) -> None:
+        """A step has led to this state, and said so."""
+        self._of, self._said = (settings, state), said
+
     def of(self, settings: SettingsT, state: StateT) -> Verdict:
         if self._said is None or self._of is None or self._of[1] is not state or self._of[0] != settings:
             self._of, self._said = (settings, state), self.verdict(settings, state)

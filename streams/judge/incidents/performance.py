@@ -97,6 +97,7 @@ class Performance:
             self.test or e_detector.start(settings),
             e_detector.Losses(pane.start, pane.loss_counts, pane.loss_sum),
         )
+        self._last.keep(settings, self.test, verdict)
         if not verdict.alarmed:
             if not incidents.is_expected(self.incident) or pane.start >= self.incident.began_at:
                 self.incident = incidents.matured(self.incident, rows, pane.loss_sum)

@@ -62,6 +62,7 @@ class ConformalWatch:
         settings = features.settings_of(specification)
         scores = features.scores(specification, window_start, current, reference.features)
         self.test, verdict = window_csr.step(settings, self.test or window_csr.start(settings), scores)
+        self._last.keep(settings, self.test, verdict)
         self.evidence = tuple(max(part, features.LOG_EVIDENCE_LEAST) for part in verdict.parts)
         if not verdict.alarmed:
             return []
