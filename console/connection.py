@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -55,13 +53,3 @@ def admin_client(settings: Settings, seconds: float = ANSWER_SECONDS) -> AdminCl
             "DRIFTLOOP_SASL_* and DRIFTLOOP_SSL_CA; without a cluster of your own: `driftloop broker start`",
         ) from error
     return admin
-
-
-def answer_of(future: Future[Any], seconds: float) -> Any:
-    """What the cluster answers. KafkaException, retriable, where it does not in time: the future of a question that a
-    broker took with it into its end would raise a TimeoutError, a minute before librdkafka gives the question up."""
-    try:
-        return future.result(seconds)
-    except TimeoutError as error:
-        told = f"no answer within {seconds:.0f} s"
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, told, retriable=True)) from error

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
-from driftloop.console.connection import admin_client, answer_of
+from driftloop.console.connection import admin_client
 from driftloop.console.stateful import source_topics, stateful
 from driftloop.console.status_reading import Tp, describe_group, offsets_of, read_states
 from driftloop.schemas.batches.batch import FUTURE_SECONDS_MOST
@@ -22,6 +22,7 @@ from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.headers import rfc3339
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import FoldContext, Service
+from driftloop.streams.transport.answers import answer_of
 from driftloop.streams.transport.catalogue import KafkaCatalogue
 from driftloop.streams.transport.preflight import Cluster, check_topics
 from driftloop.streams.transport.state.bring_up import Restorer

@@ -11,10 +11,11 @@ from typing import Any
 
 from driftloop.console.background import Background, log_tail
 from driftloop.console.broker.daemon import start_broker, stop_broker
-from driftloop.console.connection import admin_client, answer_of
+from driftloop.console.connection import admin_client
 from driftloop.console.topics import apply_topics
 from driftloop.schemas.errors import Unavailable
 from driftloop.schemas.settings import Settings
+from driftloop.streams.transport.answers import answer_of
 
 SERVICES = ("observer", "judge", "retrainer")
 GROUPS = ("observer", "judge")

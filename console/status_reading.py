@@ -13,13 +13,14 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
-from driftloop.console.connection import admin_client, answer_of
+from driftloop.console.connection import admin_client
 from driftloop.console.reading import read_batches, read_places
 from driftloop.console.stateful import STATEFUL, source_topics
 from driftloop.console.status import Member, ServiceStatus, Source, StatePartition, owners
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import Service
+from driftloop.streams.transport.answers import answer_of
 from driftloop.streams.transport.state.header import HEADER_KEY, decode_header
 
 CALL_SECONDS = 10.0

@@ -17,10 +17,11 @@ from confluent_kafka.admin import (
     NewTopic,
     ResourceType,
 )
-from driftloop.console.connection import admin_client, answer_of
+from driftloop.console.connection import admin_client
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.schemas.topics import TOPICS
+from driftloop.streams.transport.answers import answer_of
 
 SECONDS_MOST = 30.0
 SHOWN_SECONDS_MOST = 5.0

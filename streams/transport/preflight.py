@@ -15,8 +15,11 @@ from driftloop.schemas.catalogue import TOPICS as CATALOGUE_TOPICS
 from driftloop.schemas.errors import ConfigError, Unavailable
 from driftloop.schemas.settings import Settings
 from driftloop.streams.fold import BEGIN_ANEW, Service
+from driftloop.streams.transport.answers import answer_of
 
 CALL_SECONDS_MOST = 10.0
+ANSWER_SECONDS_MOST = CALL_SECONDS_MOST + 5.0
+"""By then librdkafka should have said itself that nobody answers; but see ``answer_of``."""
 APPLY = "`driftloop topics apply` creates and repairs the topics"
 
 
@@ -51,7 +54,7 @@ class Cluster:
 
     def _described(self, future: Any) -> Described | None:
         try:
-            found = future.result(CALL_SECONDS_MOST + 5)
+            found = answer_of(future, ANSWER_SECONDS_MOST)
         except KafkaException as error:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 return None
@@ -68,7 +71,7 @@ class Cluster:
 
     def _policy(self, future: Any) -> str | None:
         try:
-            found: str = future.result(CALL_SECONDS_MOST + 5)["cleanup.policy"].value
+            found: str = answer_of(future, ANSWER_SECONDS_MOST)["cleanup.policy"].value
         except KafkaException as error:
             if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
                 return None
