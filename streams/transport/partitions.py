@@ -329,10 +329,11 @@ class Partitions:
             closing.add_done_callback(partial(self._closed, part.number))
 
     async def _close(self, part: Partition, before: asyncio.Future[Any] | None) -> None:
-        """Not under a thread that writes with it, be it a checkpoint or the state that an operator's reset makes: of
-        a transaction whose records were thrown away half way, only the rest would be committed."""
+        """Not under a thread that works with it, be it a checkpoint or the state that an operator's reset makes, and
+        be it for minutes: its next call would be refused, which looks like a fault of ours and ended the worker. It
+        need not hurry: who comes next opens a producer of the same name, and that fences this one."""
         if waiting := [each for each in (before, part.busy, part.loading) if each is not None]:
-            await asyncio.wait(waiting, timeout=LEAVING_SECONDS)
+            await asyncio.wait(waiting)
         await self._loader.close([part])
 
     def _closed(self, number: int, closing: asyncio.Future[Any]) -> None:

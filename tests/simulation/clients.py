@@ -67,6 +67,7 @@ class SimulatedProducer:
         self.sent = False
         self.through = False
         """Of this transaction: something has reached the broker; its end has."""
+        self.closed = False
 
     def init_transactions(self, seconds: float) -> None:
         blocking_step()
@@ -94,6 +95,8 @@ class SimulatedProducer:
     ) -> None:
         """Into the queue; some of it is sent at once, as librdkafka's thread may. A transaction that has failed
         meanwhile takes no more, and its commit tells why."""
+        if self.closed:
+            raise RuntimeError("Producer has been closed")
         if self.refused is not None or self.spoiled:
             raise error(KafkaError._FATAL if self.refused is not None else KafkaError._STATE)
         self.spoiled = self.trouble.happens(self.trouble.abortable / 20)
@@ -132,8 +135,9 @@ class SimulatedProducer:
         self._end("aborted", seconds)
         blocking_step()
 
-    def close(self, seconds: float) -> None:  # noqa: ARG002
-        """librdkafka tries to abort what is open, and does not mind if it cannot."""
+    def close(self) -> None:
+        """What is open is aborted; whoever goes on with it is told that it has been closed."""
+        self.closed = True
         blocking_step()
         self.queue.clear()
         if self.refused is None and self.epoch >= 0:
@@ -165,6 +169,8 @@ class SimulatedProducer:
             self._timed_out(seconds)
 
     def _fatal(self) -> None:
+        if self.closed:
+            raise RuntimeError("Producer has been closed")
         if self.refused is not None:
             raise self.refused
 

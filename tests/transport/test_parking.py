@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.settings import Settings
-from driftloop.streams.fold import Changes, SourceRecords
+from driftloop.streams.fold import Changes, FoldContext, SourceRecords
+from driftloop.streams.observer.service import SERVICE as OBSERVER
+from driftloop.streams.transport import partitions
 from driftloop.streams.transport.exits import Exit
 from driftloop.streams.transport.partition import Partition
+from driftloop.streams.transport.partitions import Partitions
+from driftloop.streams.transport.state.bring_up import Restorer
 from driftloop.streams.transport.state.checkpoints import Checkpoints
 from driftloop.streams.transport.state.header import StateHeader
-from driftloop.streams.transport.state.writer import StateRecord, Writer
+from driftloop.streams.transport.state.loader import Loader
+from driftloop.streams.transport.state.writer import StateRecord, WriteEnded, Writer
 from driving import (
     EXPELLED_SECONDS,
     Workers,
@@ -134,3 +142,34 @@ def test_a_state_that_another_has_only_opened_is_not_ours_any_more(settings: Set
     assert part.fold is None
     assert read_state(settings)[1] == {b"word": b"theirs"}
     part.writer.close()
+
+
+def test_a_producer_is_not_closed_under_its_thread_however_long_that_takes(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator's reset of a large state is being written when the partition is taken away. Closed under it, a
+    producer commits nothing, but refuses the next record as a program's mistake, and the worker ended as BROKEN."""
+    monkeypatch.setattr(partitions, "LEAVING_SECONDS", 0.05)
+    context = FoldContext(Catalogue(), lambda: None, 4, settings.topic)
+    loader = Loader(Restorer(OBSERVER, settings, context), dict)
+    part = Partition(1, [settings.topic("predictions")], writer_of(settings))
+
+    def large_state() -> Iterator[StateRecord]:
+        for number in range(20):
+            time.sleep(0.02)
+            yield StateRecord(b"%d" % number, b"new")
+
+    async def taken_away() -> bool:
+        held = Partitions(loader)
+        part.loading = asyncio.get_running_loop().run_in_executor(None, part.writer.write, large_state(), [])
+        held._give_up([part])
+        closing = held._closing[1]
+        committed: bool = await part.loading
+        await closing
+        return committed
+
+    assert asyncio.run(taken_away())
+    loader.end()
+    assert set(read_state(settings)[1]) == {b"%d" % number for number in range(20)}
+    with pytest.raises(WriteEnded, match="the producer is closed"):
+        part.writer.write([], [])

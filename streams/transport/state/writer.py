@@ -114,11 +114,12 @@ class Writer:
         """Nothing. Tests stand here, between the last record of a transaction and its commit."""
 
     def close(self) -> None:
-        """Give the producer up. An open transaction is aborted by the broker at the successor's ``open``."""
+        """Give the producer up. An open transaction is aborted, by librdkafka, which waits for a broker that is away;
+        or by the broker, at the successor's ``open``."""
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(KafkaException):  # of a fenced one: the fence has said all there is to say
-                producer.close(2.0)
+                producer.close()
 
     def _produce(self, producer: Producer, output: Output) -> None:
         options = {} if output.partition is None else {"partition": output.partition}
