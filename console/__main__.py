@@ -17,6 +17,7 @@ import typer
 from driftloop.console.arguments import SOMETHING_WRONG, connect, utc
 from driftloop.console.broker.commands import app as broker_app
 from driftloop.console.dlq import app as dlq_app
+from driftloop.console.incidents_command import incident, incidents
 from driftloop.console.progress import say
 from driftloop.console.quick_start import QuickGroup, with_what_is_named
 from driftloop.console.reference_command import app as reference_app
@@ -70,6 +71,8 @@ app.add_typer(monitor_app, name="monitor")
 app.add_typer(reference_app, name="reference")
 app.add_typer(dlq_app, name="dlq")
 app.command()(silence)
+app.command()(incidents)
+app.command()(incident)
 
 
 Workers = Annotated[
