@@ -176,12 +176,12 @@ def _fast_part(
     memo = reader.table.memo(reader.header)
     found: list[int | None] = list(map(memo.get, tails))
     try:
-        tail = np.array(found, dtype=np.int32)
+        tail = np.fromiter(found, np.int32, len(found))
     except TypeError:  # a None: some tails are new; of a model with many categories a few of every batch
         for i, known in enumerate(found):
             if known is None:
                 found[i] = _new_tail(reading, reader, memo, rows[i], tails[i])
-        tail = np.array(found, dtype=np.int32)
+        tail = np.fromiter(found, np.int32, len(found))
     return _Part(row_numbers(rows), *reader.split(block), tail, vectors)
 
 

@@ -140,12 +140,12 @@ def _fast(
     value = np.full(len(rows), math.nan)
     found: list[int | None] = list(map(layouts.truths.memo.get, tails))
     try:
-        tail = np.array(found, dtype=np.int32)
+        tail = np.fromiter(found, np.int32, len(found))
     except TypeError:  # a None: tails that are new, or carry a value
         for i, known in enumerate(found):
             if known is None:
                 found[i], value[i] = _new_tail(reading, layouts, rows[i], tails[i])
-        tail = np.array(found, dtype=np.int32)
+        tail = np.fromiter(found, np.int32, len(found))
     return _Part(row_numbers(rows), block[:, 0], value, tail)
 
 

@@ -78,8 +78,9 @@ def _placed(
         times[found.rows] = found.event_time
     for marker in markers:
         times[marker.row] = marker.event_time
-    before, offsets = greatest_before(times, greatest), np.asarray(records.offsets, np.int64)
-    hashes = hash_ids([key or b"" for key in records.keys])  # of all rows at once; none without a key is read
+    before, offsets = greatest_before(times, greatest), np.fromiter(records.offsets, np.int64, len(records))
+    keys = cast(Sequence[bytes], records.keys) if all(records.keys) else [key or b"" for key in records.keys]
+    hashes = hash_ids(keys)  # of all rows at once; none without a key is read
     models = [(c, Where(hashes[c.rows], offsets[c.rows], before[c.rows], _keys(records, c))) for c in columns]
     letters = [_dead_letter(records, context, *one) for one in rejected]
     return Batch(models, max(greatest, float(times.max(initial=-math.inf))), letters)

@@ -58,7 +58,7 @@ class Index:
         queries, found = [_NONE], [_NONE]
         while len(query) > _MANY:
             rows = self._rows[first]
-            hit = (self._hashes[first] == hashes) & (rows >= 0)
+            hit = ((self._hashes[first] == hashes) & (rows >= 0)).nonzero()[0]
             queries.append(query[hit])
             found.append(rows[hit])
             on = (rows != _EMPTY).nonzero()[0]
