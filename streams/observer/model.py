@@ -50,6 +50,11 @@ class Where(NamedTuple):
     greatest_before: Times
     keys: Sequence[bytes]
 
+    def of(self, rows: NDArray[np.int64]) -> Where:
+        """The same of some of them."""
+        keys = [self.keys[row] for row in rows.tolist()]
+        return Where(self.ids[rows], self.offsets[rows], self.greatest_before[rows], keys)
+
 
 class Told(NamedTuple):
     """A pane of ``edition`` that is due, and whether it is one of its features or its labels."""

@@ -81,15 +81,10 @@ def _placed(
     before, offsets = greatest_before(times, greatest), np.fromiter(records.offsets, np.int64, len(records))
     keys = cast(Sequence[bytes], records.keys) if all(records.keys) else [key or b"" for key in records.keys]
     hashes = hash_ids(keys)  # of all rows at once; none without a key is read
-    models = [(c, Where(hashes[c.rows], offsets[c.rows], before[c.rows], _keys(records, c))) for c in columns]
+    whole = Where(hashes, offsets, before, keys)
+    models = [(c, whole if len(c.rows) == len(keys) else whole.of(c.rows)) for c in columns]
     letters = [_dead_letter(records, context, *one) for one in rejected]
     return Batch(models, max(greatest, float(times.max(initial=-math.inf))), letters)
-
-
-def _keys(records: SourceRecords, columns: PredictionColumns | TruthColumns) -> Sequence[bytes]:
-    """Keys of these rows; the reader has refused rows without one."""
-    keys = cast(Sequence[bytes], records.keys)
-    return keys if len(columns.rows) == len(keys) else [keys[row] for row in columns.rows.tolist()]
 
 
 def _dead_letter(records: SourceRecords, context: FoldContext, row: int, reason: str, message: str) -> Output:

@@ -156,8 +156,8 @@ class Rows:
             self.mark(slots[status == one], one)
 
     def drop(self, segment: Segment) -> None:
-        slots = self.slots_of(segment)
-        self.index.delete(self.columns["ids"][slots], slots)
+        here = slice(segment.base, segment.base + segment.rows)
+        self.index.delete(self.columns["ids"][here], self.slots_of(segment))
         chunk = segment.base // SEGMENT_ROWS
         del self.segments[segment.sequence], self._by_chunk[chunk]
         self._free_chunks.append(chunk)
