@@ -37,10 +37,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from driftloop.detectors.by_identity import ByIdentity
 from driftloop.detectors.packing import Doubles, pack, unpack
 from driftloop.detectors.shiryaev_roberts import NOTHING, climb, log_average, plain
 from driftloop.detectors.verdict import Verdict
@@ -117,11 +117,11 @@ def step(settings: Settings, state: State, pane: Losses) -> tuple[State, Verdict
     The state goes on after an alarm (R only grows); ``start`` is the restart.
     """
     counts = np.asarray(pane.counts, dtype=np.float64)
-    if counts.shape != (len(settings.least),) or not (np.isfinite(counts).all() and (counts >= 0).all()):
+    if counts.shape != (len(settings.least),) or not (counts.min() >= 0 and (most := counts.max()) < math.inf):
         raise ValueError(f"counts of shape {counts.shape}: {len(settings.least)} counts of at least 0 are needed")
     if not (math.isfinite(pane.total) and math.isfinite(pane.time)):
         raise ValueError(f"a pane at {pane.time} with losses of {pane.total} in all: finite numbers are needed")
-    if not counts.any():
+    if not most:
         return state, verdict(settings, state)
     log_e = _log_factors(settings) @ counts
     fresh = state.walk <= 0
@@ -160,10 +160,12 @@ def from_bytes(data: bytes) -> State:
     return State(log_r, walk, since, events, total, int(steps))
 
 
-@lru_cache(maxsize=64)
-def _log_factors(settings: Settings) -> Doubles:
+def _worth(settings: Settings) -> Doubles:
     """t * log(1 + l * (least / m - 1)) by bet and bin: the logarithm of what one event of the bin is worth."""
     ratio = np.asarray(settings.least) / settings.mean - 1.0
     factors = settings.temper * np.log1p(np.asarray(settings.bets)[:, None] * ratio[None, :])
     factors.flags.writeable = False
     return factors
+
+
+_log_factors = ByIdentity(_worth)

@@ -39,6 +39,7 @@ from driftloop.detectors.verdict import Verdict
 BOUND = "average number of windows to a false withdrawal >= threshold, while the mean error is within the margin"
 BETS = (0.25, 0.5, 1.0, 2.0)
 """d: of standard deviations of a window's error that it is off by, the one that is found soonest."""
+_BETS, _HALF_SQUARES, _SIGNS = np.array(BETS), np.array(BETS) ** 2 / 2, np.array([1.0, -1.0])
 WINDOWS_LEAST = 10
 ERRORS = 2.0
 """Standard errors of the mean error, on the way back."""
@@ -88,20 +89,26 @@ def start(settings: Settings) -> State:
 def step(settings: Settings, state: State, window: Compared) -> tuple[State, Verdict]:
     """Compare one window more. ``parts``: log evidence by figure."""
     told = np.isfinite(window.error) & (window.sd > 0)
-    sd, margin = np.where(told, window.sd, 1.0), np.where(told, window.margin, 0.0)
-    error = np.where(told, window.error, 0.0)
-    z = (np.stack([error, -error], axis=-1) - margin[:, None]) / sd[:, None]
-    bets = np.array(BETS)
-    climbed = climb(state.log_r, z[:, :, None] * bets - bets**2 / 2)
-    rows = np.where(told, float(window.rows), 0.0)
-    after = State(
-        np.where(told[:, None, None], climbed, state.log_r),
+    if told.all():
+        after = _climbed(state, window.error, window.sd, window.margin, float(window.rows))
+    else:
+        sd, margin = np.where(told, window.sd, 1.0), np.where(told, window.margin, 0.0)
+        rows = np.where(told, float(window.rows), 0.0)
+        after = _climbed(state, np.where(told, window.error, 0.0), sd, margin, rows)
+        after = after._replace(log_r=np.where(told[:, None, None], after.log_r, state.log_r))
+    return after, verdict(settings, after)
+
+
+def _climbed(state: State, error: Doubles, sd: Doubles, margin: Doubles, rows: Doubles | float) -> State:
+    """As if every figure had been told."""
+    z = (error[:, None] * _SIGNS - margin[:, None]) / sd[:, None]
+    return State(
+        climb(state.log_r, z[:, :, None] * _BETS - _HALF_SQUARES),
         state.rows + rows,
         state.error + rows * error,
         state.variance + (rows * sd) ** 2,
         state.windows + 1,
     )
-    return after, verdict(settings, after)
 
 
 def verdict(settings: Settings, state: State) -> Verdict:

@@ -34,14 +34,14 @@ def climb(log_r: Doubles, log_e: Doubles) -> Doubles:
 
 def log_average(log_r: Doubles, axis: int | None = None) -> Doubles:
     """log of the mean of R along ``axis``, none: over all. NaN never comes out of -inf alone."""
-    top = log_r.max(axis=axis, keepdims=True)
-    if np.isfinite(top).all():  # every mean has a 1 in it: none is 0
+    top = np.maximum.reduce(log_r, axis=axis, keepdims=True)
+    if np.logical_and.reduce(np.isfinite(top), axis=None):  # every mean has a 1 in it: none is 0
         mean = np.log(_mean(np.exp(log_r - top), axis)) + top
     else:
         shift = np.where(np.isfinite(top), top, 0.0)
         with np.errstate(divide="ignore"):
             mean = np.log(_mean(np.exp(log_r - shift), axis)) + shift
-    return np.asarray(mean.reshape(()) if axis is None else np.squeeze(mean, axis=axis), dtype=np.float64)
+    return np.asarray(mean.reshape(()) if axis is None else mean.squeeze(axis), dtype=np.float64)
 
 
 def _mean(values: Doubles, axis: int | None) -> Doubles:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 from driftloop.detectors.distances import HALF, entropy, normal_scores
@@ -82,14 +82,14 @@ class SideBySide:
         self.known = known
         self.counts = np.concatenate(current).astype(np.float64)
         self.rows: Doubles = np.add.reduceat(self.counts, known.starts)
-        self._shares = self.counts / np.repeat(self.rows, known.sizes)
+        self._shares = self.counts / self.rows.repeat(known.sizes)
         self._seen = (self.counts + known.counts) > 0
         self._used = _lengths(self._seen, known.starts)
 
     @cached_property
     def psi(self) -> list[float]:
         """Where nobody has been, on neither side, half a count of few rows would tell: such bins are left out."""
-        starts, sizes = np.cumsum(self._used) - self._used, self._used
+        starts, sizes = self._used.cumsum() - self._used, self._used
         p, q = (_smoothed(side[self._seen], starts, sizes) for side in (self.counts, self.known.counts))
         return _sums((p - q) * np.log(p / q), starts, sizes)
 
@@ -140,7 +140,7 @@ def _lengths(there: NDArray[np.bool_], starts: NDArray[np.intp]) -> NDArray[np.i
 
 def _places(sizes: NDArray[np.intp]) -> list[tuple[int, int]]:
     """(start, end) of each stretch of an array."""
-    return list(pairwise([0, *np.cumsum(sizes).tolist()]))
+    return list(pairwise(accumulate(sizes.tolist(), initial=0)))
 
 
 def _sums(values: Doubles, starts: NDArray[np.intp], sizes: NDArray[np.intp]) -> list[float]:
@@ -148,14 +148,14 @@ def _sums(values: Doubles, starts: NDArray[np.intp], sizes: NDArray[np.intp]) ->
     a stretch. So a 0 is put in front of each."""
     of_each = np.arange(len(sizes))
     spread = np.zeros(len(values) + len(sizes))
-    spread[np.arange(len(values)) + np.repeat(of_each + 1, sizes)] = values
+    spread[np.arange(len(values)) + (of_each + 1).repeat(sizes)] = values
     return np.add.reduceat(spread, starts + of_each).tolist()  # type: ignore[no-any-return]
 
 
 def _smoothed(counts: Doubles, starts: NDArray[np.intp], sizes: NDArray[np.intp]) -> Doubles:
     """The sums are exact, in whatever order: of halves."""
     more = counts + HALF
-    return np.asarray(more / np.repeat(np.add.reduceat(more, starts), sizes))
+    return np.asarray(more / np.add.reduceat(more, starts).repeat(sizes))
 
 
 def _entropies(shares: Doubles, starts: NDArray[np.intp]) -> list[float]:

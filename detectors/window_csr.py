@@ -101,7 +101,7 @@ def step(settings: Settings, state: State, window: Scores) -> tuple[State, Verdi
     uniforms = np.asarray(window.uniforms, dtype=np.float64)
     if values.shape != (settings.features,) or uniforms.shape != values.shape:
         raise ValueError(f"{values.shape} scores, {uniforms.shape} uniforms: {settings.features} of each are needed")
-    if not ((uniforms >= 0) & (uniforms <= 1)).all():
+    if not all(0.0 <= uniform <= 1.0 for uniform in uniforms.tolist()):
         raise ValueError(f"uniforms {uniforms.tolist()}: numbers between 0 and 1 are needed")
     kept = (
         state.scores[-(settings.windows_most // 2) :] if len(state.scores) >= settings.windows_most else state.scores

@@ -33,6 +33,20 @@ def test_an_estimate_that_is_off_is_called_off_the_sooner_the_worse_it_is(off: f
     assert np.median(found) == pytest.approx(windows, abs=1)
 
 
+def test_a_figure_that_is_not_told_teaches_nothing_and_the_others_what_they_teach_alone() -> None:
+    rng = np.random.default_rng(5)
+    some, alone = start(SETTINGS), start(Settings(figures=2, threshold=200.0))
+    for _ in range(20):
+        error, sd, margin, rows = window(rng, 0.03)
+        some, _ = step(SETTINGS, some, Compared(np.array([error[0], np.nan, error[2]]), sd, margin, rows))
+        alone, _ = step(Settings(2, 200.0), alone, Compared(error[:2], sd[:2], margin[:2], rows))
+    untouched = start(SETTINGS)
+    for name in ("log_r", "rows", "error", "variance"):
+        told, other = getattr(some, name), getattr(alone, name)
+        assert np.array_equal(told[[0, 2]], other), name
+        assert np.array_equal(told[1], getattr(untouched, name)[1]), name
+
+
 def test_one_that_is_right_is_not_and_one_within_the_margin_seldom() -> None:
     assert [called_off(seed, 0.0) for seed in range(20)] == [None] * 20
     within = [called_off(seed, 0.01, windows=400) or 400 for seed in range(8)]
