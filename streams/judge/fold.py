@@ -82,11 +82,11 @@ class JudgeFold:
         Kafka's time stands still: silence is never proved (merge.py).
         """
         self.lookup.new_batch()
+        self.store.forget()
         for event in events:
             with suppress(BadRecord):  # a dead letter of ours is no word on the model
                 self._take(event, None, 0)
         self._advance()
-        self.store.forget()
         self._stepped.clear()
         told, self._told = self._told, []
         return [one for one in told if not isinstance(one, Output)]

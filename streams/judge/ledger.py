@@ -20,7 +20,7 @@ from driftloop.streams.judge import windows
 from driftloop.streams.judge.champion import natural
 from driftloop.streams.judge.editions import Editions
 from driftloop.streams.judge.labels.forecasts import Delays
-from driftloop.streams.judge.state import Group, Key, Records, Store, bytes_of, key, pane_key, pane_of
+from driftloop.streams.judge.state import Group, Key, Records, Store, bytes_of, counted_key, key, pane_of
 from driftloop.streams.judge.sums import PaneSums, ranges
 from driftloop.streams.judge.totals import Totals
 from driftloop.streams.judge.waiting import Pending
@@ -227,4 +227,4 @@ def _counted(waiting: Pending) -> Counted:
     if pane.role == HISTORY:
         pane = windows.counts_only(pane)
         kept = encode(pane) if isinstance(kept, bytes) else pane
-    return Counted(pane_key("pane", pane), pane, kept)
+    return Counted(counted_key(waiting.name), pane, kept)

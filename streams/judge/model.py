@@ -33,14 +33,14 @@ from driftloop.streams.judge.labels.estimate_watch import EstimateWatch
 from driftloop.streams.judge.labels.estimates import NOT_WATCHED
 from driftloop.streams.judge.ledger import CHAMPION, HISTORY, Ledger
 from driftloop.streams.judge.merge import LeftOut
-from driftloop.streams.judge.metrics.measured import Moment, measure
+from driftloop.streams.judge.metrics.measured import Moment, measure, sums_of
 from driftloop.streams.judge.metrics.tasks import loss_of
 from driftloop.streams.judge.quality import quality_telling
 from driftloop.streams.judge.quality.counter_alarms import CounterAlarms
 from driftloop.streams.judge.quality.quality_watch import Judged, QualityWatch
 from driftloop.streams.judge.reference import Lookup, Reference
 from driftloop.streams.judge.state import Group, Kept, Records, Store, key
-from driftloop.streams.judge.sums import COUNTERS, FEATURES, LABELS, PAIRED, PaneSums, total
+from driftloop.streams.judge.sums import COUNTERS, FEATURES, LABELS, PAIRED, PaneSums
 from driftloop.streams.judge.waiting import Waiting
 from driftloop.streams.judge.windows import FEATURES_CLOSING, LABELS_CLOSING, Window
 
@@ -256,7 +256,7 @@ class ModelJudge:
             self.store.put(key("quality", self.model), self.quality.to_bytes)
             return
         found = self.ledger.champion_windows(start, champion.spec)
-        sums = total(layout, (pane for window in found for pane in window.panes.values()))
+        sums = sums_of(edition, found)
         panes = tuple((at, pane.predictions) for window in found for at, pane in window.panes.items())
         due = self.ledger.labels_due(specification, self.quality.gaps.looked_at, end)
         judged = Judged(

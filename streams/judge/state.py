@@ -88,21 +88,29 @@ def pane_key(kind: str, pane: Pane) -> Key:
     return key(kind, *parts)
 
 
+def counted_key(pending: Key) -> Key:
+    """``pane_key("pane", ...)`` of one that has waited under its ``pane_key("pending", ...)``."""
+    return key("pane", *pending[1:-2])
+
+
 class Store:
-    """What has changed since the last checkpoint."""
+    """What has changed since the last checkpoint. ``_forgets``: nobody will ask for it."""
 
     def __init__(self) -> None:
         self._changes: dict[Key, bytes | Callable[[], bytes] | None] = {}
+        self._forgets = False
 
     def put(self, key: Key, value: bytes | Callable[[], bytes]) -> None:
         """A value that is to be made is asked for at the checkpoint: it tells what is so by then."""
-        self._changes[key] = value
+        if not self._forgets:
+            self._changes[key] = value
 
     def put_json(self, key: Key, value: Callable[[], Any]) -> None:
         self.put(key, lambda: canonical_json(value()).encode())
 
     def drop(self, key: Key) -> None:
-        self._changes[key] = None
+        if not self._forgets:
+            self._changes[key] = None
 
     def take(self) -> Mapping[bytes, bytes | None]:
         """All of it, which is then forgotten."""
@@ -110,8 +118,9 @@ class Store:
         return {canonical_json(key).encode(): v() if callable(v) else v for key, v in changes.items()}
 
     def forget(self) -> None:
-        """Nobody will go on from here."""
+        """Nobody will go on from here: what changes from now on is not even noted."""
         self._changes.clear()
+        self._forgets = True
 
 
 class Record(NamedTuple):

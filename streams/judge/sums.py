@@ -7,6 +7,7 @@ sums of doubles are exact too (exact.py), and rounded once, when they are read.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -40,6 +41,8 @@ class Layout:
             FEATURES: _places({} if segment else features | head),
             LABELS: _places(tasks.label_histograms(specification, segment)),
         }
+        names = () if segment else (f"feature:{f.name}" for f in specification.features if f.bins)
+        self._features = {name.partition(":")[2]: self._span(FEATURES, name) for name in names}
         self.sums = tasks.label_sums(specification)
         self.counts = tasks.counts_read(specification)
         self.decisions = tasks.decision_codes(specification)
@@ -53,19 +56,27 @@ class Layout:
         start, size = self.places[kind][name]
         return counts[start : start + size]
 
+    def read_features(self, counts: Counts) -> dict[str, Counts]:
+        """The histograms of the features whose bins are known, by name of the feature."""
+        return {name: counts[span] for name, span in self._features.items()}
+
     def read_all(self, kind: str, counts: Counts) -> dict[str, Counts]:
         """Every histogram of the flat array, by name."""
         return {name: counts[start : start + size] for name, (start, size) in self.places[kind].items()}
 
+    def _span(self, kind: str, name: str) -> slice:
+        start, size = self.places[kind][name]
+        return slice(start, start + size)
+
     def check(self, pane: Pane) -> None:
         """Errors: BadRecord ``wrong-bins``: it cannot be a pane of this specification."""
         places = self.places.get(pane.kind, {})
-        for histogram in pane.histograms:
-            if histogram.name in places and histogram.bins and histogram.bins[-1] >= places[histogram.name][1]:
+        for name, bins, _ in pane.histograms:
+            if name in places and bins and bins[-1] >= places[name][1]:
                 raise BadRecord(
                     "wrong-bins",
-                    f"a pane of {pane.model} has bin {histogram.bins[-1]} of {histogram.name}; "
-                    f"specification {pane.spec} has {places[histogram.name][1]} bins",
+                    f"a pane of {pane.model} has bin {bins[-1]} of {name}; "
+                    f"specification {pane.spec} has {places[name][1]} bins",
                 )
         if not all(map(math.isfinite, pane.sums.values())):
             raise BadRecord("wrong-sums", f"a pane of {pane.model} has a sum that is no finite number: {pane.sums}")
@@ -129,9 +140,9 @@ class PaneSums:
             self.predictions += sign * pane.counts.get("predictions", 0)
             if len(self.vectors):
                 self.vectors += sign * layout.vectors.whole(pane.sums)
-            for histogram in pane.histograms:
-                if histogram.name == "predicted" and histogram.bins and histogram.bins[-1] < len(decisions):
-                    for bin_, count in zip(histogram.bins, histogram.counts, strict=True):
+            for name, bins, counts in pane.histograms:
+                if name == "predicted" and bins and bins[-1] < len(decisions):
+                    for bin_, count in zip(bins, counts, strict=True):
                         decisions[bin_] += sign * count
 
     def _happened(self, layout: Layout, panes: Sequence[Pane], sign: int) -> None:
@@ -141,9 +152,9 @@ class PaneSums:
             self.labelled[bucket] += sign * pane.counts.get("labelled", 0)
             for name in layout.sums:
                 self.sums[name] += sign * _summed(pane, name)
-            for histogram in pane.histograms:
-                if histogram.name == CONFUSION:
-                    for bin_, count in zip(histogram.bins, histogram.counts, strict=True):
+            for name, bins, counts in pane.histograms:
+                if name == CONFUSION:
+                    for bin_, count in zip(bins, counts, strict=True):
                         if (label := bin_ // (layout.classes + 1)) < layout.classes:
                             by_class[label, bucket] += sign * count
 
@@ -181,10 +192,13 @@ def ranges(panes: Iterable[PaneSums]) -> tuple[OffsetRange, ...]:
     """The source offsets that stand behind these sums, by topic and partition."""
     found: dict[tuple[str, int], tuple[int, int]] = {}
     for pane in panes:
+        if not found:  # as where a window is one pane
+            found = dict(pane.offsets)
+            continue
         for place, (first, last) in pane.offsets.items():
             known = found.get(place, (first, last))
             found[place] = (min(first, known[0]), max(last, known[1]))
-    return tuple([OffsetRange(topic, partition, *found[topic, partition]) for topic, partition in sorted(found)])
+    return tuple([OffsetRange(*place, *span) for place, span in sorted(found.items())])
 
 
 def total(layout: Layout, panes: Iterable[PaneSums]) -> Total:
@@ -228,14 +242,19 @@ def _placed(places: Mapping[str, tuple[int, int]], panes: Sequence[Pane]) -> tup
     counts: list[int] = []
     firsts, lengths = [], []
     for pane in panes:
-        for histogram in pane.histograms:
-            if (place := places.get(histogram.name)) is not None:
-                bins += histogram.bins
-                counts += histogram.counts
-                firsts.append(place[0])
-                lengths.append(len(histogram.bins))
-    at = np.array(bins, np.int64) + np.array(firsts, np.int64).repeat(lengths)
-    return at, np.array(counts, np.int64)
+        for name, its_bins, its_counts in pane.histograms:
+            if name in places:
+                bins += its_bins
+                counts += its_counts
+                firsts.append(places[name][0])
+                lengths.append(len(its_bins))
+    return _whole(bins) + _whole(firsts).repeat(lengths), _whole(counts)
+
+
+def _whole(numbers: list[int]) -> Counts:
+    """An array of them, not to be written to: ``np.array``, which looks at the type of each, takes five times as
+    long, and a year of panes has half a million bins."""
+    return np.frombuffer(struct.pack(f"={len(numbers)}q", *numbers), np.int64)
 
 
 def _places(sizes: dict[str, int]) -> dict[str, tuple[int, int]]:

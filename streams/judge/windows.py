@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from driftloop.schemas.events import (
@@ -30,6 +31,8 @@ from driftloop.streams.judge.sums import CONFUSION, FEATURES, Layout, PaneSums, 
 FEATURES_CLOSING, PROVISIONAL, LABELS_CLOSING = "features", "provisional", "labels"
 NUMBERS_KEPT_MOST = 32
 """Windows of a model whose numbers are kept: those of hundreds with segments would be a hundred megabytes."""
+CLOSINGS_KEPT_MOST = 4_096
+"""Windows that are not forgotten yet: a month of hours, of five models."""
 GRACE_PANES = 2
 """A record that is late within the horizon is due at most a pane after it (observer/time.py)."""
 
@@ -148,20 +151,25 @@ def start_of(specification: MonitorSpecification, time: float) -> float:
     return s.offset_seconds + math.floor((time - s.offset_seconds) / s.window_seconds) * s.window_seconds
 
 
-def closings(specification: MonitorSpecification, start: float) -> list[tuple[float, str]]:
+def closings(specification: MonitorSpecification, start: float) -> tuple[tuple[float, str], ...]:
     """(instant, closing) of a window, in order."""
-    end = start + specification.window_seconds
-    *provisional, horizon = specification.delay_edges_seconds
-    return [
+    return _closings(start + specification.window_seconds, specification.delay_edges_seconds)
+
+
+@lru_cache(CLOSINGS_KEPT_MOST)
+def _closings(end: float, edges: tuple[float, ...]) -> tuple[tuple[float, str], ...]:
+    """Made once a window: every instant of a model asks all of its windows for theirs."""
+    *provisional, horizon = edges
+    return (
         (end, FEATURES_CLOSING),
-        *((end + edge, PROVISIONAL) for edge in provisional),
+        *[(end + edge, PROVISIONAL) for edge in provisional],
         (end + horizon, LABELS_CLOSING),
-    ]
+    )
 
 
 def last_closing(specification: MonitorSpecification, start: float) -> float:
     """The instant of a window's last closing."""
-    return start + specification.window_seconds + specification.delay_edges_seconds[-1]
+    return closings(specification, start)[-1][0]
 
 
 def forgotten_at(specification: MonitorSpecification, start: float) -> float:

@@ -9,6 +9,7 @@ from driftloop.schemas.codec import encode
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import Bins, TimeMarker
 from driftloop.streams.judge.fold import make_fold
+from driftloop.streams.judge.state import Store, counted_key, pane_key
 
 from .scenes import DAY, REFERENCE_ROWS, SPEC, START, Judge, Shelf, baselines_of, make_rows, panes_of, streams_of
 
@@ -29,6 +30,21 @@ def test_the_state_of_what_is_over_is_deleted() -> None:
 
 def test_the_state_is_bounded_by_the_horizon_not_by_the_age() -> None:
     assert len(after(30, 30).state) <= len(after(12, 12).state) + 2
+
+
+def test_a_store_from_which_nobody_goes_on_notes_nothing() -> None:
+    store = Store()
+    store.put(("model", "loans"), b"seen")
+    store.forget()
+    store.put(("model", "loans"), b"seen again")
+    store.drop(("pane", "loans"))
+    assert store.take() == {}
+
+
+def test_a_pane_counts_under_the_key_that_its_waiting_says() -> None:
+    (pane, *_) = panes_of(make_rows(1, 1))
+    for one in (pane, replace(pane, segment="region=north")):
+        assert counted_key(pane_key("pending", one)) == pane_key("pane", one)
 
 
 def test_no_key_begins_as_the_transports_own() -> None:

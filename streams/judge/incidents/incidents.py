@@ -108,7 +108,9 @@ def expected_sentence(version: str, alarms: tuple[DriftDetected, ...]) -> str:
 
 def attach(incident: Incident, evidence: tuple[DriftDetected, ...]) -> Incident:
     """What features have alarmed while it is open."""
-    return incident if incident.state == CALM else replace(incident, evidence=ranked((*incident.evidence, *evidence)))
+    if incident.state == CALM or not evidence:
+        return incident
+    return replace(incident, evidence=ranked((*incident.evidence, *evidence)))
 
 
 def matured(incident: Incident, rows: int, loss: float) -> Incident:

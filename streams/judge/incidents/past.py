@@ -52,7 +52,7 @@ class Past:
         kept = [w for w in self.recent if (w.start, w.version) != (own.start, own.version)]
         self.recent = sorted([*kept, own], key=lambda w: (w.start, w.version))
         if bad_since is not None:
-            self.recent = [w._replace(bad=w.bad or w.start + seconds > bad_since) for w in self.recent]
+            self.recent = [_seen(w, w.start + seconds > bad_since) for w in self.recent]
         while len(self.recent) > RECENT:
             oldest = self.recent.pop(0)
             if not oldest.bad:
@@ -76,6 +76,11 @@ class Past:
             for start, version, bad, segments, first in found["recent"]
         ]
         return cls(found["spec"], recent, _losses(found["older"]))
+
+
+def _seen(window: PastWindow, bad: bool) -> PastWindow:
+    """Most are bad already, or are not: an incident stands over many windows."""
+    return window._replace(bad=True) if bad and not window.bad else window
 
 
 def losses(specification: MonitorSpecification, window: Window) -> dict[str, Losses]:

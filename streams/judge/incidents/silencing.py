@@ -104,6 +104,8 @@ class Silencing:
 
     def marked(self, told: Event) -> Event:
         """The event as it is told to people."""
+        if not self.known and not self.hushed:  # as nearly always
+            return told
         if isinstance(told, DriftDetected):
             if self._covering(told.as_of, kind_of(told), (told.feature,)) is None:
                 return told

@@ -58,7 +58,7 @@ class ConformalWatch:
             self.carried, self.carried_rows = counts.copy(), rows
             return []
         self.carried, self.carried_rows = None, 0
-        current = features.histograms(layout, specification, counts)
+        current = layout.read_features(counts)
         settings = features.settings_of(specification)
         scores = features.scores(specification, window_start, current, reference.features)
         self.test, verdict = window_csr.step(settings, self.test or window_csr.start(settings), scores)

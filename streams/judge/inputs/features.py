@@ -19,7 +19,7 @@ from driftloop.detectors.shiryaev_roberts import plain
 from driftloop.detectors.side_by_side import References, SideBySide, references
 from driftloop.schemas.events import DriftDetected, FeatureDrift
 from driftloop.schemas.monitor.specification import Feature, MonitorSpecification
-from driftloop.streams.judge.sums import FEATURES, Counts, Layout
+from driftloop.streams.judge.sums import Counts
 
 DETECTOR = "window_csr"
 WINDOWS_KEPT_MOST = 64
@@ -59,11 +59,6 @@ def settings_of(specification: MonitorSpecification) -> window_csr.Settings:
 @lru_cache(maxsize=64)
 def _settings(features: int, windows: float) -> window_csr.Settings:
     return window_csr.Settings(features, windows)
-
-
-def histograms(layout: Layout, specification: MonitorSpecification, counts: Counts) -> dict[str, Counts]:
-    """Counts by feature name, for the features whose bins are known."""
-    return {f.name: layout.read(FEATURES, counts, f"feature:{f.name}") for f in specification.features if f.bins}
 
 
 def measure(

@@ -70,9 +70,11 @@ class DelayCurve:
         if label >= len(self.classes) or sum(self.classes[label]) <= 0.0:
             return None
         known = [0.0, *accumulate(self.classes[label])]
-        weights = [(predictions, known[buckets]) for predictions, buckets in panes]
-        total = sum(predictions for predictions, _ in weights)
-        return min(1.0, sum(p * k for p, k in weights) / (total * known[-1])) if total else None
+        total, weighted = 0, 0.0
+        for predictions, buckets in panes:
+            total += predictions
+            weighted += predictions * known[buckets]
+        return min(1.0, weighted / (total * known[-1])) if total else None
 
 
 def expected_coverage(

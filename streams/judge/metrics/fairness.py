@@ -34,7 +34,7 @@ def measure(
     specification: MonitorSpecification, layout: Layout, found: Mapping[str, PaneSums]
 ) -> tuple[FairnessMeasured, ...]:
     """Of a binary model, by segmentation and criterion; nothing where fewer than two segments can be compared."""
-    if specification.task != "binary":
+    if specification.task != "binary" or not found:
         return ()
     told = []
     names = [n for n in judged(specification) if n in found and segment_value(n)[1] is not None]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from driftloop.schemas.events import Estimate, FeatureDrift, LabelDelay, TestState, WindowMeasured
@@ -19,11 +20,12 @@ from driftloop.streams.judge.reference import Reference
 from driftloop.streams.judge.sums import FEATURES, LABELS, Total, total
 from driftloop.streams.judge.windows import LABELS_CLOSING, Drifts, Numbers, Window, closings_passed
 
+Panes = list[tuple[int, int]]
+"""(predictions, delay buckets that have passed) of each pane, in order of time."""
 OK, WARNING, DRIFT, UNKNOWN = "OK", "WARNING", "DRIFT", "UNKNOWN"
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """What is known beside the window when it is told. ``alarm``: (paging, what) of the tests, about it. ``unknown``:
     why the features cannot be judged; ``remark``: what is said although all is well; ``blind_below``: what would not
     be found; ``trust``: in estimates without labels."""
@@ -57,13 +59,14 @@ def measure(
 ) -> WindowMeasured:
     """The window as of ``moment``; its revision is the window's. Notes its forecast, learns from it at the end."""
     specification = edition.specification
-    numbers = window.numbers = window.numbers or _numbers(edition, window)
+    numbers = _numbers_of(edition, window)
     sums = numbers.sums
     drifts: tuple[FeatureDrift, ...] = ()
     if reference is not None and sums.predictions:
         drifts = _drifts(edition, reference, window, sums, moment.evidence)
     status, reason = judge(specification, reference, sums, moment)
-    coverage = _coverage(specification, known, window, sums, moment)
+    panes = _panes(specification, window, moment.as_of)
+    coverage = _coverage(specification, known, window, sums, panes, moment)
     estimated, estimate_reason = _estimated(edition, window, sums, moment.trust)
     return WindowMeasured(
         model=specification.model,
@@ -91,7 +94,7 @@ def measure(
         partitions_idle=moment.partitions_idle,
         expected_final_coverage_low=coverage.low,
         expected_final_coverage_high=coverage.high,
-        label_delays=_label_delays(specification, known, window, sums, moment),
+        label_delays=_label_delays(specification, known, sums, panes),
         segments=numbers.segments,
         segments_omitted=segmented.omitted(specification),
         fairness=numbers.fairness,
@@ -101,6 +104,19 @@ def measure(
         estimated=estimated,
         estimate_reason=estimate_reason,
     )
+
+
+def sums_of(edition: Edition, windows: Sequence[Window]) -> Total:
+    """Of windows together; of one, as it is mostly, those with which it is told in a moment."""
+    if len(windows) == 1:
+        return _numbers_of(edition, windows[0]).sums
+    return total(edition.layout, (pane for window in windows for pane in window.panes.values()))
+
+
+def _numbers_of(edition: Edition, window: Window) -> Numbers:
+    """What its panes say, worked out once until the next one comes."""
+    found = window.numbers = window.numbers or _numbers(edition, window)
+    return found
 
 
 def _numbers(edition: Edition, window: Window) -> Numbers:
@@ -120,7 +136,7 @@ def _drifts(
 ) -> tuple[FeatureDrift, ...]:
     specification, known = edition.specification, window.drifts
     if known is None or known.reference != reference.name:
-        current = features.histograms(edition.layout, specification, sums.features)
+        current = edition.layout.read_features(sums.features)
         measured = features.measure(specification, current, reference.features)
     elif known.evidence == evidence:
         return known.told
@@ -158,7 +174,7 @@ def judge(
 
 
 def _coverage(
-    specification: MonitorSpecification, known: Delays, window: Window, sums: Total, moment: Moment
+    specification: MonitorSpecification, known: Delays, window: Window, sums: Total, panes: Panes, moment: Moment
 ) -> Coverage:
     if not sums.predictions:
         return Coverage(None, None, None, None)
@@ -168,7 +184,6 @@ def _coverage(
             known.errors.learn(specification.window_seconds, window.forecasts, now)
         window.forecasts = {}
         return Coverage(now, now, now, now)
-    panes = _panes(specification, window, moment.as_of)
     expected = delays.expected_coverage(known.curve, panes, sums.labelled, sums.predictions)
     if expected is None:
         return Coverage(now, None, None, None)
@@ -178,20 +193,19 @@ def _coverage(
     return Coverage(now, expected, low, high)
 
 
-def _panes(specification: MonitorSpecification, window: Window, as_of: float) -> list[tuple[int, int]]:
-    """(predictions, delay buckets that have passed) of each pane."""
+def _panes(specification: MonitorSpecification, window: Window, as_of: float) -> Panes:
     edges = specification.delay_edges_seconds
     ages = [(start, as_of - start - specification.pane_seconds) for start in sorted(window.panes)]
-    return [(window.panes[start].predictions, sum(edge <= age for edge in edges)) for start, age in ages]
+    return [(window.panes[start].predictions, bisect_right(edges, age)) for start, age in ages]
 
 
 def _label_delays(
-    specification: MonitorSpecification, known: Delays, window: Window, sums: Total, moment: Moment
+    specification: MonitorSpecification, known: Delays, sums: Total, panes: Panes
 ) -> tuple[LabelDelay, ...]:
     if not sums.predictions:
         return ()
-    panes, found = _panes(specification, window, moment.as_of), sums.by_class.sum(axis=1).tolist()
+    found = [sum(labelled) for labelled in sums.by_class.tolist()]
+    known_of = known.curve.known_of
     return tuple(
-        LabelDelay(label, found[code], known.curve.known_of(code, panes))
-        for code, label in enumerate(specification.classes)
+        [LabelDelay(label, found[code], known_of(code, panes)) for code, label in enumerate(specification.classes)]
     )

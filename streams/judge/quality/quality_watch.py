@@ -21,7 +21,6 @@ from driftloop.schemas.monitor.quality import LEARNED
 from driftloop.schemas.monitor.specification import MonitorSpecification
 from driftloop.streams.judge.incidents import incidents
 from driftloop.streams.judge.incidents.incidents import Incident
-from driftloop.streams.judge.inputs import features
 from driftloop.streams.judge.labels import label_gaps
 from driftloop.streams.judge.labels.label_gaps import LabelGaps, Look, Stopped
 from driftloop.streams.judge.quality import quality, quality_confirmed
@@ -126,7 +125,7 @@ class QualityWatch:
         names = [f.name for f in specification.features if f.kind == "embedding"]
         return Facts(
             predictions=window.sums.predictions,
-            features=features.histograms(layout, specification, window.sums.features),
+            features=layout.read_features(window.sums.features),
             decisions=window.sums.decisions,
             broken={name: window.sums.counts.get(f"broken:{name}", 0) for name in names},
             labels=(0, 0) if first else (gained["unlabelled"], labels),
