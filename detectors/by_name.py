@@ -24,15 +24,17 @@ ValueError: module is not allowed to be imported (none is)
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import inspect
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from driftloop.detectors import DETECTORS, Detector, river_adapter
+from driftloop.detectors import river_adapter
 
-OURS = tuple(name for name, d in DETECTORS.items() if d.scan is not None and name != "river")
+if TYPE_CHECKING:
+    from driftloop.detectors import Detector
+
 STATE_BYTES_MOST = 65_536
 _RIVER_PLACES = ("", "drift.", "drift.binary.", "river.drift.", "river.drift.binary.")
 _SEED = 42
@@ -87,13 +89,21 @@ class Runner(NamedTuple):
 Make = Callable[[Mapping[str, Any]], Runner]
 
 
+@cache
+def ours() -> dict[str, Detector]:
+    """Those of our own that watch single values, by name; their modules are imported now."""
+    from driftloop.detectors.table import DETECTORS
+
+    return {name: one for name, one in DETECTORS.items() if one.scan is not None and name != "river"}
+
+
 def find(use: str, allowed: Collection[str] = ()) -> Make:
     """What makes a runner of its settings. ``allowed``: modules whose functions may be imported. ValueError, in a
     sentence: there is no such detector; out of what it returns: the settings do not suit it."""
     where, colon, name = use.partition(":")
-    if use in OURS:
-        known = tuple(inspect.signature(DETECTORS[use].settings).parameters)
-        return lambda settings: _made(lambda: _Ours(DETECTORS[use], settings), known)
+    if one := ours().get(use):
+        known = tuple(inspect.signature(one.settings).parameters)
+        return lambda settings: _made(lambda: _Ours(one, settings), known)
     if where == "river":
         whose, name = name[: name.rfind(".") + 1], name.rpartition(".")[2]
         if whose not in _RIVER_PLACES:
@@ -103,7 +113,7 @@ def find(use: str, allowed: Collection[str] = ()) -> Make:
     if colon:
         function = imported(where, name, allowed)
         return lambda settings: _made(lambda: _Yours(use, function, settings), None)
-    raise ValueError(f"{use!r} is none of {', '.join(OURS)}, nor river:<class> or module:function")
+    raise ValueError(f"{use!r} is none of {', '.join(ours())}, nor river:<class> or module:function")
 
 
 def _made(make: Callable[[], Kind], known: tuple[str, ...] | None) -> Runner:
@@ -146,9 +156,11 @@ class _Rivers:
     bound = river_adapter.BOUND
 
     def __init__(self, name: str, settings: Mapping[str, Any], seeded: bool) -> None:
+        from importlib.metadata import version
+
         given = {"seed": _SEED} | dict(settings) if seeded else dict(settings)
         self._settings = river_adapter.Settings(name, tuple(given.items()))
-        self._release = f"river {importlib.metadata.version('river')}\n".encode()
+        self._release = f"river {version('river')}\n".encode()
 
     def load(self, data: bytes) -> Any:
         if not data.startswith(self._release):

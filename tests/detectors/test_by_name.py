@@ -13,7 +13,7 @@ from river import drift
 from river.drift import binary
 
 HERE = __name__
-NAMES = (*by_name.OURS, "river:ADWIN", "river:drift.KSWIN", "river:drift.binary.DDM", f"{HERE}:jumps")
+NAMES = (*by_name.ours(), "river:ADWIN", "river:drift.KSWIN", "river:drift.binary.DDM", f"{HERE}:jumps")
 
 
 def jumps(state: Any, value: float, by: float = 0.5) -> tuple[Any, bool]:
