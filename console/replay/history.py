@@ -54,7 +54,7 @@ class History:
             self._spans = {
                 (topic, partition): self._span(topic, partition)
                 for topic in topics
-                for partition in range(partitions_of(settings, topic))
+                for partition in range(partitions_of(settings, topic, self._consumer))
             }
         except BaseException:
             self._consumer.close()

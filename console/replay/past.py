@@ -11,8 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
-from driftloop.console.models import read_catalogue
-from driftloop.console.reading import partitions_of, read_messages
+from driftloop.console.models import PUBLISHED, catalogue_of, read_several
 from driftloop.console.replay.history import Held, History
 from driftloop.console.replay.saving import COMMANDS, Saver, saving
 from driftloop.schemas.catalogue import Catalogue
@@ -55,14 +54,17 @@ class TopicsPast:
         self.told: list[bytes] = []
 
     def __enter__(self) -> TopicsPast:
-        self.catalogue = read_catalogue(self._settings, self._keep)
-        for message in self._of_the_model(COMMANDS):
+        found = read_several(self._settings, (*PUBLISHED, COMMANDS, *TOLD), self._is_of_the_model)
+        self.catalogue = catalogue_of(self._settings, found)
+        for message in found[COMMANDS]:
             self.catalogue.absorb(COMMANDS, message.offset(), message.key(), message.value())
-        self.told = [message.value() for short in TOLD for message in self._of_the_model(short)]
+        self.told = [message.value() for short in TOLD for message in found[short]]
+        if self._save is not None:
+            self._messages = [(short, message) for short, messages in found.items() for message in messages]
         with ExitStack() as stack:
             topics = [self.topic(short) for short in SOURCES]
             self._history = stack.enter_context(History(self._settings, topics))
-            self.partitions = partitions_of(self._settings, topics[0])
+            self.partitions = sum(topic == topics[0] for topic, _ in self._history.ends)
             self.records = self._history.records
             self._saver = stack.enter_context(self._saving())
             self._open = stack.pop_all()
@@ -83,16 +85,8 @@ class TopicsPast:
                 self._saver.records(self._short(records.topic), records)
             yield records
 
-    def _of_the_model(self, short: str) -> Iterator[Any]:
-        key = self._model.encode()
-        for message in read_messages(self._settings, self.topic(short)):
-            if message.key() == key and message.value() is not None:
-                self._keep(short, message)
-                yield message
-
-    def _keep(self, short: str, message: Any) -> None:
-        if self._save is not None:
-            self._messages.append((short, message))
+    def _is_of_the_model(self, short: str, message: Any) -> bool:
+        return short in PUBLISHED or (message.key() == self._model.encode() and message.value() is not None)
 
     def _saving(self) -> AbstractContextManager[Saver | None]:
         if self._save is None:
