@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -36,7 +36,7 @@ def read_messages(
     def places(consumer: Consumer) -> list[TopicPartition]:
         if since_ms is not None:
             return _since(consumer, settings, topic, since_ms)
-        return _places(consumer, settings, topic, FIRST if from_beginning else OFFSET_END)
+        return _places(consumer, settings, [topic], FIRST if from_beginning else OFFSET_END)
 
     for batch in _read(settings, places, follow):
         yield from batch
@@ -57,9 +57,7 @@ def read_one(settings: Settings, topic: str, partition: int, offset: int) -> Any
 def read_batches(settings: Settings, *topics: str) -> Iterator[list[Any]]:
     """The same from the beginning to the end, many messages at a time; none is empty. Of several topics as they come:
     one client reads all, for another one takes 6 ms of CPU and 70 to be connected."""
-    return _read(
-        settings, lambda consumer: [p for topic in topics for p in _places(consumer, settings, topic, FIRST)]
-    )
+    return _read(settings, lambda consumer: _places(consumer, settings, list(topics), FIRST))
 
 
 def read_places(settings: Settings, places: list[TopicPartition]) -> Iterator[list[Any]]:
@@ -71,7 +69,7 @@ def read_tails(settings: Settings, topic: str, records: int) -> Iterator[Any]:
     """The last ``records`` messages of every partition."""
 
     def places(consumer: Consumer) -> list[TopicPartition]:
-        found = _places(consumer, settings, topic, FIRST)
+        found = _places(consumer, settings, [topic], FIRST)
         for place in found:
             try:
                 low, high = consumer.get_watermark_offsets(place, timeout=CALL_SECONDS)
@@ -86,21 +84,27 @@ def read_tails(settings: Settings, topic: str, records: int) -> Iterator[Any]:
 
 def partitions_of(settings: Settings, topic: str, client: Any = None) -> int:
     """How many partitions a topic has; ``client``: one that is connected. ConfigError: there is no such topic."""
-    found = (client or admin_client(settings)).list_topics(timeout=CALL_SECONDS).topics.get(topic)
+    return len(_places(client or admin_client(settings), settings, [topic], FIRST))
+
+
+def _places(client: Any, settings: Settings, topics: list[str], start: int) -> list[TopicPartition]:
+    there = client.list_topics(timeout=CALL_SECONDS).topics
+    return [
+        TopicPartition(topic, p, start) for topic in topics for p in _partitions(settings, topic, there.get(topic))
+    ]
+
+
+def _partitions(settings: Settings, topic: str, found: Any) -> Iterable[int]:
     if found is None or not found.partitions:
         raise ConfigError(
             f"there is no topic {topic} at {settings.bootstrap_servers}",
             "`driftloop topics apply` creates our topics; is DRIFTLOOP_PREFIX the one they were created with?",
         )
-    return len(found.partitions)
-
-
-def _places(consumer: Consumer, settings: Settings, topic: str, start: int) -> list[TopicPartition]:
-    return [TopicPartition(topic, p, start) for p in range(partitions_of(settings, topic, consumer))]
+    return range(len(found.partitions))
 
 
 def _since(consumer: Consumer, settings: Settings, topic: str, since_ms: int) -> list[TopicPartition]:
-    asked = _places(consumer, settings, topic, since_ms)
+    asked = _places(consumer, settings, [topic], since_ms)
     deadline = time.monotonic() + CALL_SECONDS
     while True:
         try:

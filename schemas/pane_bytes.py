@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +42,12 @@ class _Longs(dict[int, bytes]):
 
 
 long_of = _Longs().__getitem__
-_LISTED = np.array([long_of(number) for number in range(LONGS_LISTED)], object)
+
+
+@cache
+def _listed() -> NDArray[np.object_]:
+    """Made for the first pane that is written: a replay writes none."""
+    return np.array([long_of(number) for number in range(LONGS_LISTED)], object)
 
 
 class PlainBins(NamedTuple):
@@ -86,7 +91,7 @@ FIELDS = PlainPane._fields
 def longs(numbers: NDArray[np.integer]) -> list[bytes]:
     """The bytes of each of these numbers, none of which is below 0."""
     if int(numbers.max(initial=0)) < LONGS_LISTED:
-        found: list[bytes] = _LISTED[numbers].tolist()
+        found: list[bytes] = _listed()[numbers].tolist()
         return found
     return list(map(long_of, numbers.tolist()))
 

@@ -6,7 +6,6 @@ from collections.abc import Collection
 from pathlib import Path
 
 from driftloop.console.models import find_specification
-from driftloop.console.monitor import compiled, place_of_season, read_monitor
 from driftloop.schemas.catalogue import Catalogue
 from driftloop.schemas.codec import Event, encode
 from driftloop.schemas.errors import ConfigError
@@ -30,6 +29,8 @@ def on_trial(
     if file is None:
         found = find_specification(catalogue, model)
     else:
+        from driftloop.console.monitor import compiled, read_monitor
+
         found = read_monitor(file, modules) if live is None else compiled(file, live, modules)
         if found.model != model:
             raise ConfigError(f"{file} is about {found.model}, not {model}", f"name the model: replay {found.model}")
@@ -72,6 +73,8 @@ def _check_season(catalogue: Catalogue, found: MonitorSpecification, file: Path 
         return
     season = known[1].season
     if season is None or season.reason:
+        from driftloop.console.monitor import place_of_season
+
         why = season.reason if season else f"the reference of {found.model} was built without one"
         raise ConfigError(
             f"{place_of_season(file)}: season is not known: {why}",
