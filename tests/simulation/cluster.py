@@ -34,6 +34,8 @@ from .worker import Worker
 
 STATE = "observer-state"
 SETTLED_SECONDS_MOST = 150.0
+TOLD_SECONDS_MOST = 40.0
+"""An operator's reset whose answer was lost on the way to the group is obeyed once more."""
 STOPPED_SECONDS_MOST = 40.0
 HONEST = {Exit.STOPPED, Exit.FENCED, Exit.DEADLINE}
 """How a worker may end here. REFUSED is honest too where aborts were injected."""
@@ -92,7 +94,7 @@ class Cluster:
         assert isinstance(process, Worker)
         process.exit = code
         self.exits[code.name] += 1
-        honest = HONEST | ({Exit.REFUSED} if self.plan.abortable > 0.1 else set())
+        honest = HONEST | ({Exit.REFUSED} if self.plan.abortable else set())  # five aborts in a row
         if code not in honest:
             self.faults.append(f"{process.name} ended as {code.name}: {why}")
         self.gone(process)
@@ -246,7 +248,7 @@ class Cluster:
         if not await self._until(lambda: self.absorbed == self.ends(), SETTLED_SECONDS_MOST):
             behind = {place: (self.absorbed[place], end) for place, end in self.ends().items()}
             self.faults.append(f"not absorbed after {SETTLED_SECONDS_MOST:.0f} s: {behind}")
-        elif not await self._until(self._told, 20.0):
+        elif not await self._until(lambda: self._told() and self.absorbed == self.ends(), TOLD_SECONDS_MOST):
             self.faults.append(f"the group was told {self.group.committed}, the state has {self.absorbed}")
         self.ending = True
         for worker in [w for w in self.workers if not w.dead and not w.stopping]:
