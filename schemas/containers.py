@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from driftloop.schemas.errors import ConfigError
 from fastavro import reader
+from fastavro.schema import SchemaParseException, UnknownType
 from fastavro.write import Writer
 
 _BROKEN = (
@@ -23,6 +24,8 @@ _BROKEN = (
     MemoryError,
     struct.error,
     zlib.error,
+    SchemaParseException,
+    UnknownType,
 )
 """What fastavro raises of bytes that are no container, or end too early."""
 

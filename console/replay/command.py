@@ -47,9 +47,10 @@ def replay(
     from driftloop.console.replay.run import replay as fold_again
     from driftloop.schemas.settings import Settings
 
-    gc.freeze()  # what was imported stays
     first, end = utc(from_), utc(to)
     span = (-math.inf if first is None else first, math.inf if end is None else end)
+    _check(span, plot)
+    gc.freeze()  # what was imported stays
     with _past(model, records, save, spec) as past, Bar() as bar:
         modules = Settings.from_environment(os.environ).detectors
         found = fold_again(past, model, spec, reference, span, bar.show, modules)
@@ -61,6 +62,15 @@ def replay(
         write_page(plot, found)
     if found.verdict is not None and found.verdict.difference:
         raise typer.Exit(SOMETHING_WRONG)
+
+
+def _check(span: tuple[float, float], plot: Path | None) -> None:
+    """ConfigError: a wish that cannot come true, before minutes of work."""
+    if span[0] >= span[1]:
+        raise ConfigError("no time lies between --from and --to", "--to is not included, and lies behind --from")
+    if plot is not None and (plot.is_dir() or not plot.parent.is_dir()):
+        what = "it is a folder" if plot.is_dir() else f"there is no folder {plot.parent}"
+        raise ConfigError(f"{plot} cannot be written: {what}", "name a file in a folder that is there")
 
 
 def _past(

@@ -21,7 +21,8 @@ DAY_SECONDS = 86_400.0
 
 class Replayed(NamedTuple):
     """``is_live``: with the live specification and reference; only then there is a ``verdict``. ``live``: what was
-    told live under the live specification, in the same span."""
+    told live under the live specification, in the same span. ``reach``: from the first window to the end of the last
+    that the replay has told, be they in the span or not; None: it has told none."""
 
     specification: MonitorSpecification
     is_live: bool
@@ -32,6 +33,7 @@ class Replayed(NamedTuple):
     trainings: tuple[DecisionRecorded, ...]
     verdict: Verdict | None
     live: tuple[Told, ...] = ()
+    reach: tuple[float, float] | None = None
 
 
 class Sensitivity(NamedTuple):
@@ -93,13 +95,20 @@ def lines(found: Replayed) -> Iterator[str]:
         f"specification {spec.spec}{' (live)' if found.is_live else ''}, {found.dead_letters} could not be read"
     )
     if not windows:
-        yield "no window of a champion has closed: are there predictions, and does event time pass a window's end?"
+        yield _without_windows(found)
         return
     yield from _alarms(found, windows)
     yield from _beside_live(found)
     yield from _sensitivity(windows, drifts(found))
     yield from _trainings(found)
     yield from verdict_lines(found)
+
+
+def _without_windows(found: Replayed) -> str:
+    if found.reach is None:
+        return "no window of a champion has closed: are there predictions, and does event time pass a window's end?"
+    first, end = map(rfc3339, found.reach)
+    return f"no window of a champion begins between --from and --to: there are windows from {first} to {end}"
 
 
 def _alarms(found: Replayed, windows: Sequence[WindowMeasured]) -> Iterator[str]:

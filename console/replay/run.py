@@ -62,6 +62,7 @@ def replay(
         tuple(trainings(told, specification)),
         compare(told_then, told) if is_live else None,
         tuple(told_then),
+        reach_of(pipeline.told),
     )
 
 
@@ -87,6 +88,14 @@ def told_live(past: Past) -> list[Told]:
         if isinstance(event, WindowMeasured | DriftDetected | IncidentChanged | SilenceChanged):
             found.append(Told(event, value))
     return found
+
+
+def reach_of(told: list[Told]) -> Span | None:
+    """From the beginning of the first window of a champion to the end of the last; None: there is none."""
+    windows = [one.event for one in told if isinstance(one.event, WindowMeasured) and one.event.role == "champion"]
+    if not windows:
+        return None
+    return min(w.window_start for w in windows), max(w.window_start + w.window_seconds for w in windows)
 
 
 def within(span: Span, told: list[Told]) -> list[Told]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from driftloop.console.replay.history import Held
 
 Batch = dict[str, Any]
+COLUMNS = ("offsets", "timestamps_ms", "keys", "values")
+"""Equally long in each batch, and never empty but in the last."""
+WRITE_AGAIN = "is it complete? write it again"
 
 
 def is_saved(file: Path) -> bool:
@@ -75,10 +78,13 @@ class SavedPast:
         if told.get("format") != FORMAT:
             said = f"{self._file} is no past that this driftloop reads: it says {told.get('format', 'nothing')}"
             raise ConfigError(said, f"write one: driftloop replay {self._model} --save FILE")
-        self._topics = Settings(prefix=told["prefix"])
-        self.partitions = int(told["partitions"])
-        self._ends = {(short, partition): end for short, partition, end in json.loads(told["ends"])}
-        self.records = int(told["records"])
+        try:
+            self._topics = Settings(prefix=told["prefix"])
+            self.partitions = int(told["partitions"])
+            self._ends = {(short, partition): end for short, partition, end in json.loads(told["ends"])}
+            self.records = int(told["records"])
+        except (KeyError, ValueError, TypeError) as error:
+            raise ConfigError(f"{self._file}: its header cannot be read ({error!r})", WRITE_AGAIN) from None
 
     def _whole(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """All batches but the end, which must come; schemas of a registry are taken out."""
@@ -86,12 +92,14 @@ class SavedPast:
         for batch in batches:
             if batch["topic"] == END and batch["partition"] == count:
                 return
+            if {len(batch[name]) for name in COLUMNS} != {len(batch["offsets"]) or -1}:
+                raise ConfigError(f"{self._file}: batch {count} is broken", WRITE_AGAIN)
             count += 1
             if batch["topic"] == REGISTRY:
                 self._schemas[batch["offsets"][0]] = json.loads(batch["values"][0])
             else:
                 yield batch
-        raise ConfigError(f"{self._file} ends early, after {count} batches", "is it complete? write it again")
+        raise ConfigError(f"{self._file} ends early, after {count} batches", WRITE_AGAIN)
 
     def _read_to_sources(self) -> list[Batch]:
         """Take in what stands in front of the sources; the first batch of them, if there is one."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from driftloop.console.replay.command import replay as command
 from driftloop.console.replay.pipeline import Told
+from driftloop.console.replay.report import lines
 from driftloop.console.replay.run import ALWAYS, replay
 from driftloop.console.replay.saved import SavedPast
 from driftloop.console.replay.saving import saving
@@ -18,6 +21,7 @@ from driftloop.schemas.codec import encode, schema_of
 from driftloop.schemas.containers import write_container
 from driftloop.schemas.errors import ConfigError
 from driftloop.schemas.events import GroundTruth, MonitorApplied
+from driftloop.schemas.headers import rfc3339
 from driftloop.streams.fold import SourceRecords
 
 from .test_replay import HOURS, LOANS, PARTITIONS, START, logs, replayed, windows
@@ -158,3 +162,46 @@ def test_a_file_that_ends_early_or_is_another_is_refused(told: list[Told], tmp_p
     with pytest.raises(RuntimeError, match="stop"), saving(tmp_path / "n.avro", *WHOSE, {}, None):
         raise RuntimeError("stop")
     assert not list(tmp_path.glob("n.avro*"))
+
+
+def test_a_span_that_no_window_lies_in_is_told_with_the_time_that_has_some(told: list[Told], tmp_path: Path) -> None:
+    file, day = save(tmp_path / "past.avro", told), 24 * HOUR
+    with SavedPast(file, "loans") as past:
+        found = replay(past, "loans", None, None, (START + 900 * day, START + 901 * day), lambda _done, _of: None)
+    starts = [window.window_start for window in windows(told) if window.role == "champion"]
+    assert found.reach == (min(starts), max(starts) + LOANS.window_seconds)
+    _, said = lines(found)
+    between = f"from {rfc3339(min(starts))} to {rfc3339(max(starts) + LOANS.window_seconds)}"
+    assert said == f"no window of a champion begins between --from and --to: there are windows {between}"
+
+
+def test_a_wish_that_cannot_come_true_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "none.avro"
+    with pytest.raises(ConfigError, match="no time lies between --from and --to"):
+        command("loans", from_=datetime(2026, 5, 1), to=datetime(2026, 5, 1), records=file)
+    with pytest.raises(ConfigError, match=r"there is no folder .*nowhere") as error:
+        command("loans", records=file, plot=tmp_path / "nowhere" / "page.html")
+    assert error.value.hint == "name a file in a folder that is there"
+    with pytest.raises(ConfigError, match="it is a folder"):
+        command("loans", records=file, plot=tmp_path)
+
+
+def test_bytes_that_have_changed_on_the_way_are_refused_in_words(told: list[Told], tmp_path: Path) -> None:
+    """One bit each, all of which ended with a trace."""
+    file = save(tmp_path / "past.avro", told)
+    whole = file.read_bytes()
+    for word, changed, why in (
+        (b"driftloop.prefix", b"driftloop.prefiy", r"its header cannot be read \(KeyError\('prefix'\)\)"),
+        (b"driftloop.ends", b"driftloop.endt", r"its header cannot be read \(KeyError\('ends'\)\)"),
+        (b'"type":', b'"tyqe":', "no whole Avro object container: its header cannot be read"),
+    ):
+        assert word in whole or word.replace(b":", b": ") in whole
+        file.write_bytes(
+            whole.replace(word, changed).replace(word.replace(b":", b": "), changed.replace(b":", b": "))
+        )
+        with pytest.raises(ConfigError, match=why), SavedPast(file, "loans"):
+            pass
+    with saving(file, *WHOSE, {}, None) as saver:
+        saver._batch("predictions", 0, [1, 2], [5, 5], [b"k", b"k"], [b"v"])
+    with pytest.raises(ConfigError, match="batch 0 is broken"), SavedPast(file, "loans"):
+        pass
