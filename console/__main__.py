@@ -18,7 +18,6 @@ from driftloop.console.arguments import SOMETHING_WRONG, connect, utc
 from driftloop.console.broker.commands import app as broker_app
 from driftloop.console.dlq import app as dlq_app
 from driftloop.console.incidents_command import incident, incidents
-from driftloop.console.later import import_when_used
 from driftloop.console.progress import say
 from driftloop.console.quick_start import QuickGroup, with_what_is_named
 from driftloop.console.reference_command import app as reference_app
@@ -32,9 +31,8 @@ if TYPE_CHECKING:
 
     from driftloop.schemas.settings import Settings
 
-TRAINING = ["retrainer"], ["up"], ["demo"]
+TRAINING = "retrainer", "up", "demo"
 """These train models, or start what does: for long, and on all processors."""
-WORKERS = ["observer"], ["judge"]
 EXIT_CODES: dict[type[DriftloopError], int] = {ConfigError: 2, BadRecord: 65, Unavailable: 75}
 
 app = typer.Typer(
@@ -298,20 +296,13 @@ def _environment() -> Settings:
     return Settings.from_environment(os.environ)
 
 
-def _start_quickly(named: list[str]) -> None:
-    if named in TRAINING:
-        return
-    collect_garbage_hardly()
-    # Products of matrices are small everywhere else. The threads of OpenBLAS wait by spinning: with two of them
-    # importing numpy costs .04 s of CPU more, and in a worker they take processors that others need.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    if named not in WORKERS:
-        import_when_used("asyncio")
-
-
 def main() -> None:
     """Run one command; an error of ours is told as what happened and the way out, never as a traceback."""
-    _start_quickly(sys.argv[1:2])
+    if not set(TRAINING) & set(sys.argv[1:2]):
+        collect_garbage_hardly()
+        # Products of matrices are small everywhere else. The threads of OpenBLAS wait by spinning: with two of them
+        # importing numpy costs .04 s of CPU more, and in a worker they take processors that others need.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         with_what_is_named(app, sys.argv[1:])()
     except DriftloopError as error:

@@ -202,15 +202,5 @@ def test_a_replay_imports_no_test_that_nobody_has_named() -> None:
     program = "import sys; sys.argv[1:] = ['replay', '--help']\nfrom driftloop.console.__main__ import main\n"
     program += "try: main()\nexcept SystemExit: pass\n"
     program += "import driftloop.console.replay.run, driftloop.console.replay.past"
-    needless = ["asyncio.base_events", "importlib.metadata", "scipy", "river", "driftloop.detectors.classical.adwin"]
+    needless = ["importlib.metadata", "scipy", "river", "driftloop.detectors.classical.adwin"]
     assert not modules_of(program) & set(needless)
-
-
-def test_a_module_that_is_loaded_when_used_is_whole_when_used() -> None:
-    program = "from driftloop.console.later import import_when_used\nimport_when_used('asyncio')\n"
-    assert "asyncio.base_events" not in modules_of(program)
-    for used in ("asyncio.run", "from asyncio import run", "import asyncio.queues"):
-        assert "asyncio.base_events" in modules_of(f"{program}import asyncio\n{used}")
-    assert "asyncio.base_events" in modules_of(
-        f"{program}import asyncio\nasync def two(): return 2\nassert asyncio.run(two()) == 2"
-    )
