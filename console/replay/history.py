@@ -7,7 +7,7 @@ all that one topic is ahead. What waits is bounded: of a partition with enough o
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from time import monotonic
 from typing import Any, NamedTuple
@@ -83,7 +83,7 @@ class History:
             elif not self._open - self._paused:
                 ready = [tp for tp, waiting in self._waiting.items() if waiting][:1]  # nobody is left to wait for
             elif monotonic() > heard + SILENCE_SECONDS_MOST:
-                raise Unavailable(f"neither a record nor the end of {self._open} for {SILENCE_SECONDS_MOST:.0f} s")
+                raise silence_of(self._open)
             for tp in ready:
                 yield self._given(tp)
             self._keep_bounded()
@@ -138,3 +138,10 @@ def runs_of(messages: Sequence[Any]) -> Iterator[tuple[tuple[str, int], Sequence
         for topic, same in groupby(map(Message.topic, messages[start:end])):
             first, start = start, start + len(list(same))
             yield (topic, int(partitions[first])), messages[first:start]
+
+
+def silence_of(places: Iterable[tuple[str, int]]) -> Unavailable:
+    """The cluster went away while these were read."""
+    where = ", ".join(f"{topic}[{partition}]" for topic, partition in sorted(places))
+    said = f"{where}: neither a record nor the end for {SILENCE_SECONDS_MOST:.0f} s"
+    return Unavailable(said, "has the cluster gone away? when it is back, begin anew: nothing was written")
