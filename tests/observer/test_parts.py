@@ -42,6 +42,23 @@ def test_the_index_is_a_multimap(batch: int) -> None:
     assert len(index) == sum(map(len, truth.values()))
 
 
+@pytest.mark.parametrize("others", [0, 1_000, 50_000], ids=["all", "a third", "a hundredth"])
+def test_a_range_of_rows_goes_whether_it_is_looked_up_or_the_index_looked_through(others: int) -> None:
+    rng = np.random.default_rng(others)
+    first, rows = others // 2, np.arange(others + 500)
+    hashes = rng.integers(0, 2**64, len(rows), dtype=np.uint64)
+    index = Index()
+    index.insert(hashes, rows)
+    index.delete_range(hashes[first : first + 500], first)
+    assert len(index) == others
+    which, found = index.find(hashes)
+    assert (
+        sorted(found.tolist())
+        == which[np.argsort(found)].tolist()
+        == np.delete(rows, slice(first, first + 500)).tolist()
+    )
+
+
 def test_an_index_that_loses_what_it_gains_does_not_grow() -> None:
     index = Index()
     for step in range(200):

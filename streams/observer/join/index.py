@@ -19,6 +19,8 @@ _WINDOW = np.arange(8)
 _MANY = 2_000
 """Up to so many keys a window of slots is looked at in one step, for a step costs as much as a hundred slots; above
 it one slot a step, which touches less memory."""
+_LOOKED_THROUGH = 16
+"""To look for a row by its hash costs as much as to look at so many slots in a row."""
 _NONE = np.empty(0, np.int64)
 
 
@@ -99,6 +101,15 @@ class Index:
             self._rows[at[here]] = _DELETED
             on = ~here
             at, row = (at[on] + 1) & self._mask, row[on]
+
+    def delete_range(self, hashes: Hashes, first: int) -> None:
+        """Take out the rows from ``first`` on, one for each of these hashes, all of which must be in."""
+        if len(hashes) * _LOOKED_THROUGH < len(self._rows):
+            self.delete(hashes, np.arange(first, first + len(hashes)))
+            return
+        self._live -= len(hashes)
+        behind = (self._rows - np.int32(first)).view(np.uint32)  # what lies before ``first`` is huge
+        self._rows[behind < np.uint32(len(hashes))] = _DELETED
 
     def _start(self, hashes: Hashes) -> Slots:
         return (hashes & np.uint64(self._mask)).astype(np.int64)

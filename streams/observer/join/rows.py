@@ -157,7 +157,7 @@ class Rows:
 
     def drop(self, segment: Segment) -> None:
         here = slice(segment.base, segment.base + segment.rows)
-        self.index.delete(self.columns["ids"][here], self.slots_of(segment))
+        self.index.delete_range(self.columns["ids"][here], segment.base)
         chunk = segment.base // SEGMENT_ROWS
         del self.segments[segment.sequence], self._by_chunk[chunk]
         self._free_chunks.append(chunk)
