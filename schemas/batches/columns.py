@@ -17,7 +17,7 @@ import numpy as np
 from driftloop.schemas.batches.alike import Group, SharedTails
 from driftloop.schemas.batches.batch import Marker, PredictionColumns, Predictions, Rejected, TruthColumns, Truths
 from driftloop.schemas.batches.layouts import Layouts, PredictionReader
-from driftloop.schemas.batches.prefix import by_header, doubles, doubles_behind, first_header
+from driftloop.schemas.batches.prefix import by_header, bytes_behind, doubles, doubles_behind, first_header
 from driftloop.schemas.batches.rows import Reading, Values, row_numbers
 from driftloop.schemas.batches.truths import read_truths
 from driftloop.schemas.errors import BadRecord
@@ -129,7 +129,7 @@ def _alike(reading: Reading, shared: SharedTails, groups: Sequence[Group]) -> li
     behind = first.fixed_bytes
     if min(map(len, values)) < behind:
         return []
-    tail = shared.read(groups, [value[behind:] for value in values], reading)
+    tail = shared.read(groups, list(map(bytes_behind(behind), values)), reading)
     fixed = first.split(doubles_behind(values, len(first.header), first.width))
     no_vectors = np.empty((len(rows), 0), np.float32)
     part = _Part(row_numbers(rows), *fixed, tail, no_vectors)
@@ -172,7 +172,7 @@ def _fast_part(
     vectors: NDArray[np.float32],
 ) -> _Part:
     start = reader.fixed_bytes
-    tails = [value[start:] for value in values]  # type: ignore[index]
+    tails = list(map(bytes_behind(start), values))
     memo = reader.table.memo(reader.header)
     found: list[int | None] = list(map(memo.get, tails))
     try:

@@ -27,11 +27,10 @@ class Reading:
         self, values: Values, keys: Values | None, timestamps_ms: Sequence[int] | None, framing: Framing
     ) -> None:
         self.values = values
-        self._keys = keys
         self._timestamps_ms = timestamps_ms
         self._framing = framing
         # Of the whole batch, once: it may be read in a hundred parts, one a model.
-        self._all_have_keys = keys is None or all(keys)
+        self._keyless = None if keys is None or all(keys) else ~np.fromiter(map(bool, keys), bool, len(keys))
         self._least_timestamp_ms = min(timestamps_ms) if timestamps_ms else None
         self._markers: list[Marker] = []
         self._rejected: list[Rejected] = []
@@ -87,13 +86,12 @@ class Reading:
 
     def check_keys(self, rows: NDArray[np.int64], keep: NDArray[np.bool_]) -> None:
         """Clear ``keep`` where the record has no key: nothing can be joined with it."""
-        if self._keys is None or self._all_have_keys:
+        if self._keyless is None:
             return
-        for i in np.flatnonzero(keep).tolist():
-            if not self._keys[int(rows[i])]:
-                message = "the record has no key"
-                self.refuse(int(rows[i]), BadRecord("key-missing", message, "the key is the prediction id"))
-                keep[i] = False
+        for i in np.flatnonzero(keep & self._keyless[rows]).tolist():
+            message = "the record has no key"
+            self.refuse(int(rows[i]), BadRecord("key-missing", message, "the key is the prediction id"))
+            keep[i] = False
 
     def check_event_times(
         self, rows: NDArray[np.int64], event_time: NDArray[np.float64], keep: NDArray[np.bool_]

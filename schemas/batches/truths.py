@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from driftloop.schemas.batches.batch import TruthColumns, Truths
 from driftloop.schemas.batches.layouts import Layouts
-from driftloop.schemas.batches.prefix import by_header, doubles, first_header
+from driftloop.schemas.batches.prefix import by_header, bytes_behind, doubles, first_header
 from driftloop.schemas.batches.rows import Reading, Values, row_numbers
 from driftloop.schemas.batches.tails import TruthTable
 from driftloop.schemas.codec import header_bytes, is_event, schema_of
@@ -136,7 +136,7 @@ def _by_framing(reading: Reading, layouts: Layouts, fast: bool) -> list[_Part]:
 def _fast(
     reading: Reading, layouts: Layouts, rows: Sequence[int], values: Values, block: NDArray[np.float64], start: int
 ) -> _Part:
-    tails = [value[start:] for value in values]  # type: ignore[index]
+    tails = list(map(bytes_behind(start), values))
     value = np.full(len(rows), math.nan)
     found: list[int | None] = list(map(layouts.truths.memo.get, tails))
     try:

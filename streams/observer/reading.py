@@ -21,6 +21,7 @@ from driftloop.streams.observer.join.join import hash_ids
 from driftloop.streams.observer.model import Where
 from driftloop.streams.observer.telling import SERVICE
 from driftloop.streams.observer.time import Times, greatest_before
+from numpy.typing import NDArray
 
 UNKNOWN = ("unknown-model", "unknown-schema")
 """Reasons that a refreshed catalogue may take back."""
@@ -78,13 +79,20 @@ def _placed(
         times[found.rows] = found.event_time
     for marker in markers:
         times[marker.row] = marker.event_time
-    before, offsets = greatest_before(times, greatest), np.fromiter(records.offsets, np.int64, len(records))
+    before, offsets = greatest_before(times, greatest), _offsets(records.offsets)
     keys = cast(Sequence[bytes], records.keys) if all(records.keys) else [key or b"" for key in records.keys]
     hashes = hash_ids(keys)  # of all rows at once; none without a key is read
     whole = Where(hashes, offsets, before, keys)
     models = [(c, whole if len(c.rows) == len(keys) else whole.of(c.rows)) for c in columns]
     letters = [_dead_letter(records, context, *one) for one in rejected]
     return Batch(models, max(greatest, float(times.max(initial=-math.inf))), letters)
+
+
+def _offsets(ascending: Sequence[int]) -> NDArray[np.int64]:
+    """As an array; most batches have no holes."""
+    if ascending and ascending[-1] - ascending[0] == len(ascending) - 1:
+        return np.arange(ascending[0], ascending[-1] + 1)
+    return np.fromiter(ascending, np.int64, len(ascending))
 
 
 def _dead_letter(records: SourceRecords, context: FoldContext, row: int, reason: str, message: str) -> Output:
