@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ WAITING_MOST = 20_000
 """Records of one partition, fetched and not given out."""
 FETCHING = {"queued.max.messages.kbytes": 65_536, "fetch.queue.backoff.ms": 5}
 """Where librdkafka's queue is full it would look away for a second."""
+_milliseconds = itemgetter(1)
 Held = Callable[[str, int], bool]
 """(topic, partition): should no more of it come for now?"""
 
@@ -114,7 +116,7 @@ class History:
             offsets,
             list(map(Message.key, found)),
             list(map(Message.value, found)),
-            [milliseconds for _, milliseconds in map(Message.timestamp, found)],
+            list(map(_milliseconds, map(Message.timestamp, found))),
             [()] * len(found),  # wanted for dead letters only
             end - 1 - offsets[-1] if tp in self._open else 0,
         )

@@ -131,15 +131,15 @@ def progress_outputs(topic: str, progress: Progress) -> list[Output]:
 def _split(layout: Layout, total: Sums, form: Form[Any]) -> tuple[dict[str, int], list[Any]]:
     """(counts by name, histograms) out of the flat columns."""
     ends = total.columns.searchsorted(layout.ends).tolist()
-    bins, counts_there = form.many(total.columns - layout.firsts[total.columns]), form.many(total.counts)
+    bins, counts_there = form.many(layout.bins.take(total.columns)), form.many(total.counts)
     counts: dict[str, int] = {}
     histograms: list[Any] = []
     start = 0
-    for block, end in zip(layout.blocks, ends, strict=True):
+    for (name, _, _, is_count), end in zip(layout.blocks, ends, strict=True):
         if end > start:
-            if block.is_count:
-                counts[block.name] = int(total.counts[start])
+            if is_count:
+                counts[name] = int(total.counts[start])
             else:
-                histograms.append(form.histogram(block.name, bins[start:end], counts_there[start:end]))
+                histograms.append(form.histogram(name, bins[start:end], counts_there[start:end]))
             start = end
     return counts, histograms

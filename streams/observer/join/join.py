@@ -106,8 +106,8 @@ class Settled(NamedTuple):
 
 
 def hash_ids(keys: Sequence[bytes]) -> Hashes:
-    """xxh3_64 of each prediction id, .1 µs each."""
-    return np.fromiter(map(xxhash.xxh3_64_intdigest, keys), np.uint64, len(keys))
+    """xxh3_64 of each prediction id, .05 µs each; as whole numbers of Python they take .07."""
+    return np.frombuffer(b"".join(map(xxhash.xxh3_64_digest, keys)), ">u8").astype(np.uint64)
 
 
 def join_all(predictions: Predictions, truths: Truths, terms: Terms) -> Pairs:

@@ -46,8 +46,8 @@ class Layout:
         self.width = first + 1
         self.ends = np.array([b.first + b.width for b in self.blocks])
         self.at = {b.name: b.first for b in self.blocks}
-        self.firsts = np.repeat([b.first for b in self.blocks], [b.width for b in self.blocks])
-        """Of the block of each column."""
+        self.bins = np.concatenate([np.arange(b.width, dtype=np.int32) for b in self.blocks])
+        """Of each column, within its block."""
 
 
 class FeatureSketch:
