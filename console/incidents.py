@@ -6,10 +6,10 @@ lie on the commands topic, and the list counts them beside what the budget allow
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from driftloop.console.models import find_specification, read_catalogue
+from driftloop.console.models import catalogue_of, find_specification, is_of, read_of_model
 from driftloop.console.publishing import Publication, publish
 from driftloop.console.reading import read_messages
 from driftloop.schemas.codec import decode
@@ -37,12 +37,13 @@ class Watched(NamedTuple):
 
 def watched(settings: Settings, model: str) -> Watched:
     """As of now, as far back as the topics reach. ConfigError: the model has no monitor. Unavailable."""
-    budget_seconds = find_specification(read_catalogue(settings), model).budget_seconds
-    told = [event for event in _events(settings, "drift", model) if isinstance(event, IncidentChanged)]
+    found = read_of_model(settings, model, ("drift", "commands"))
+    budget_seconds = find_specification(catalogue_of(settings, found), model).budget_seconds
+    told = [event for event in _events(found["drift"]) if isinstance(event, IncidentChanged)]
     last = {event.incident: event for event in told}
     since, until = _span(settings, model)
     incidents = tuple(sorted(last.values(), key=lambda event: event.opened_at))
-    return Watched(incidents, last_words(_verdicts(settings, model)), budget_seconds, since, until)
+    return Watched(incidents, last_words(_verdicts(found["commands"])), budget_seconds, since, until)
 
 
 def judge(settings: Settings, model: str, incident: str, real: bool, author: str, reason: str) -> Verdict:
@@ -86,15 +87,14 @@ def _beside_budget(model: str, found: Watched) -> Iterator[str]:
     opened, false = len(found.incidents), said.count(False)
     yield f"{false} false of {opened} opened; {said.count(True)} real, {opened - len(said)} nobody has judged"
     if found.until > found.since:
-        days = (found.until - found.since) / DAY_SECONDS
-        allowed = days * DAY_SECONDS / found.budget_seconds
+        days, allowed = ((found.until - found.since) / seconds for seconds in (DAY_SECONDS, found.budget_seconds))
         yield f"{days:.1f} days were watched, for which the budget allows {allowed:.1f} false ones"
         if false > allowed:
             yield f"that is more than it allows: `driftloop replay {model} --spec new.toml` tries another monitor"
 
 
-def _verdicts(settings: Settings, model: str) -> Iterator[Verdict]:
-    for event in _events(settings, "commands", model):
+def _verdicts(messages: Iterable[Any]) -> Iterator[Verdict]:
+    for event in _events(messages):
         if isinstance(event, CommandGiven) and event.command == COMMAND:
             try:
                 yield verdict_of(event)
@@ -106,7 +106,7 @@ def _span(settings: Settings, model: str) -> tuple[float, float]:
     """Event time from the model's first window to the last that was told; the records between are not looked into."""
     first = last = None
     for message in read_messages(settings, settings.topic("windows")):
-        if message.key() == model.encode() and message.value() is not None:
+        if is_of(model, message):
             first, last = first or message.value(), message.value()
     if first is None or last is None:
         return 0.0, 0.0
@@ -116,10 +116,9 @@ def _span(settings: Settings, model: str) -> tuple[float, float]:
     return begins.window_start, max(ends.as_of, ends.window_start + ends.window_seconds)
 
 
-def _events(settings: Settings, short: str, model: str) -> Iterator[object]:
-    for message in read_messages(settings, settings.topic(short)):
-        if message.key() == model.encode() and message.value() is not None:
-            try:
-                yield decode(message.value())
-            except BadRecord:
-                continue  # somebody else's
+def _events(messages: Iterable[Any]) -> Iterator[object]:
+    for message in messages:
+        try:
+            yield decode(message.value())
+        except BadRecord:
+            continue  # somebody else's

@@ -43,6 +43,20 @@ def read_several(
     return found
 
 
+def read_of_model(settings: Settings, model: str, shorts: Iterable[str]) -> dict[str, list[Any]]:
+    """All that is published of any model, and of these topics what is said of this one."""
+
+    def is_wanted(short: str, message: Any) -> bool:
+        return short in PUBLISHED or is_of(model, message)
+
+    return read_several(settings, (*PUBLISHED, *shorts), is_wanted)
+
+
+def is_of(model: str, message: Any) -> bool:
+    """It says something of the model."""
+    return bool(message.key() == model.encode() and message.value() is not None)
+
+
 def find_specification(catalogue: Catalogue, model: str) -> MonitorSpecification:
     """The live one of a model. ConfigError: it has none."""
     found = catalogue.specification(model)

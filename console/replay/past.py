@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
-from driftloop.console.models import PUBLISHED, catalogue_of, read_several
+from driftloop.console.models import catalogue_of, read_of_model
 from driftloop.console.replay.history import Held, History
 from driftloop.console.replay.saving import COMMANDS, Saver, saving
 from driftloop.schemas.catalogue import Catalogue
@@ -54,7 +54,7 @@ class TopicsPast:
         self.told: list[bytes] = []
 
     def __enter__(self) -> TopicsPast:
-        found = read_several(self._settings, (*PUBLISHED, COMMANDS, *TOLD), self._is_of_the_model)
+        found = read_of_model(self._settings, self._model, (COMMANDS, *TOLD))
         self.catalogue = catalogue_of(self._settings, found)
         for message in found[COMMANDS]:
             self.catalogue.absorb(COMMANDS, message.offset(), message.key(), message.value())
@@ -84,9 +84,6 @@ class TopicsPast:
             if self._saver is not None:
                 self._saver.records(self._short(records.topic), records)
             yield records
-
-    def _is_of_the_model(self, short: str, message: Any) -> bool:
-        return short in PUBLISHED or (message.key() == self._model.encode() and message.value() is not None)
 
     def _saving(self) -> AbstractContextManager[Saver | None]:
         if self._save is None:
